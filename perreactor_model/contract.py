@@ -62,7 +62,10 @@ TRANSLATION_SLICE = slice(55, 58)
 # --- The 78 audio features ----------------------------------------------------------------------
 
 AUDIO_FEATURE_COUNT = 78
-"""3 orders (MFCC, delta, delta-delta) x 13 coefficients x 2 steps; index = order*26 + coef*2 + step."""
+"""3 orders (MFCC, delta, delta-delta) x 13 coefficients x 2 steps.
+
+index = order * 26 + coefficient * 2 + step.
+"""
 
 # --- What the `facial_attributes` encoder sees ----------------------------------------------------
 

@@ -60,7 +60,8 @@ class Reaction:
 
     `attributes` (25,) and `coefficients` (58,) are float32 in the contract's order and ranges;
     coefficients are deviations from the bundle's mean face. `confidence` is 1 with face and voice
-    over the whole window and 0 when the face has decayed to neutral after loss of input.
+    over the whole window and 0 when the face has decayed to neutral after loss of input. `sample`
+    tells several reactions of one robot to the same frame apart.
     """
 
     robot: str
@@ -71,3 +72,4 @@ class Reaction:
     attributes: np.ndarray
     coefficients: np.ndarray
     confidence: float
+    sample: int = 0

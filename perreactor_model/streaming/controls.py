@@ -1,0 +1,117 @@
+"""Control conditions for researchers: reactions that do not come from the networks.
+
+`neutral` is a face at rest, `mime` copies the speaker, `random` moves without regard to the
+speaker, `replay:<file>` plays a recorded reaction. Each is chosen like a listener profile.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from perreactor_model.contract import (
+    ATTRIBUTE_COUNT,
+    COEFFICIENT_COUNT,
+    EXPRESSION_SLICE,
+    SPEAKER_VECTOR_COUNT,
+    attribute_ranges,
+    neutral_attributes,
+)
+from perreactor_model.profiles import REPLAY_PREFIX, ProfileError
+from perreactor_model.streaming.frames import SpeakerFrame
+from perreactor_model.streaming.noise import LatentNoise
+
+_RANDOM_SECONDS = 0.5
+"""Time constant of the random control: about that of facial movements."""
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+class Control(Protocol):
+    """A reaction that needs no network: one frame of the speaker in, one frame of reaction out."""
+
+    def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Attributes (25,) and coefficients (58,), float32, in answer to this frame."""
+
+
+class Neutral:
+    """A face at rest."""
+
+    def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
+        """The neutral face, whatever the speaker does."""
+        return neutral_attributes(), np.zeros(COEFFICIENT_COUNT, np.float32)
+
+
+class Mime:
+    """The speaker's own attributes and coefficients; what is unknown of them is neutral."""
+
+    def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
+        """What the speaker's face does in this frame."""
+        attributes = np.where(np.isnan(frame.attributes), neutral_attributes(), frame.attributes)
+        return attributes.astype(np.float32), np.nan_to_num(frame.coefficients, nan=0.0)
+
+
+class Random:
+    """Smooth noise: each attribute is uniform over its range, coefficients stay at zero."""
+
+    def __init__(self, seed: int, robot: str, sample: int) -> None:
+        name = f"{robot}/random-control"
+        self._noise = LatentNoise(ATTRIBUTE_COUNT, _RANDOM_SECONDS, seed, name, sample)
+        self._low, self._high = attribute_ranges()
+
+    def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Noise of this frame, mapped to uniform marginals; expressions are made to sum to 1."""
+        uniform = 0.5 * (1.0 + _erf(self._noise.at(frame.index) / math.sqrt(2.0)))
+        attributes = (self._low + (self._high - self._low) * uniform).astype(np.float32)
+        attributes[EXPRESSION_SLICE] /= attributes[EXPRESSION_SLICE].sum()
+        return attributes, np.zeros(COEFFICIENT_COUNT, np.float32)
+
+
+class Replay:
+    """A recorded reaction, looped: row k answers frame k."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = _read_reaction(path)
+
+    def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
+        """The recorded row for this frame."""
+        row = self._rows[frame.index % len(self._rows)]
+        return row[:ATTRIBUTE_COUNT], row[ATTRIBUTE_COUNT:]
+
+
+def make_control(name: str, seed: int, robot: str, sample: int) -> Control:
+    """The control condition of this name. Raises ProfileError if a replay cannot be read."""
+    if name.startswith(REPLAY_PREFIX):
+        return Replay(Path(name[len(REPLAY_PREFIX) :]))
+    makers: dict[str, Callable[[], Control]] = {
+        "neutral": Neutral,
+        "mime": Mime,
+        "random": lambda: Random(seed, robot, sample),
+    }
+    return makers[name]()
+
+
+def _read_reaction(path: Path) -> np.ndarray:
+    """Rows of 25 attributes, or 25 + 58 coefficients, from .npy or .csv with a header line."""
+    try:
+        if path.suffix == ".npy":
+            rows = np.load(path, allow_pickle=False)
+        else:
+            rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ProfileError(f"{path}: cannot be read as .npy or .csv ({error})") from error
+    widths = (ATTRIBUTE_COUNT, SPEAKER_VECTOR_COUNT)
+    if rows.ndim != 2 or not len(rows) or rows.shape[1] not in widths:
+        raise ProfileError(
+            f"{path}: array of shape {rows.shape}, expected rows of 25 attributes, "
+            "or of 25 attributes and 58 coefficients"
+        )
+    if not np.isfinite(rows).all():
+        raise ProfileError(
+            f"{path}: row {int(np.argwhere(~np.isfinite(rows))[0][0])} is not finite"
+        )
+    padded = np.zeros((len(rows), SPEAKER_VECTOR_COUNT), np.float32)
+    padded[:, : rows.shape[1]] = rows
+    return padded

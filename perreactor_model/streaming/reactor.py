@@ -1,0 +1,104 @@
+"""The public object: camera frames and sound in, reactions out, with no ROS anywhere.
+
+>>> reactor = Reactor.load("untrained_face_image", robots={"robot_a": "warm"})
+>>> for reaction in reactor.push(image=rgb, stamp_ns=t, audio=samples, sample_rate=16000):
+...     print(reaction.robot, reaction.attributes)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.profiles import GENERIC
+from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
+from perreactor_model.streaming.frames import Reaction
+from perreactor_model.streaming.perceiver import Perceiver
+
+
+class Reactor:
+    """One speaker and the robots that listen: perception and reaction engine in one.
+
+    A recording gives the same reactions, byte for byte, in whatever portions it is pushed: a frame
+    is answered once camera and microphone have both gone past it. Where one of them is missing or
+    stalls, `advance` (live, with the present time) or `finish` (at the end of a recording) lets
+    frames go on without it. Not thread-safe.
+    """
+
+    def __init__(self, perceiver: Perceiver, engine: ReactionEngine) -> None:
+        self.perceiver = perceiver
+        self.engine = engine
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path | Bundle,
+        robots: Mapping[str, str] | None = None,
+        settings: EngineSettings | None = None,
+        profile_folders: Iterable[Path] = (),
+        crop: bool = True,
+    ) -> Reactor:
+        """Load a bundle by path or name. `robots` maps names to profiles: one generic by default.
+
+        `crop` finds the face in the camera frame; without it the frame is a face already. Raises
+        BundleError, ProfileError, DeviceError (all ValueError), each saying what to do.
+        """
+        if not isinstance(bundle, Bundle):
+            bundle = Bundle.load(bundle)
+        settings = settings or EngineSettings()
+        engine = ReactionEngine(bundle, settings, profile_folders)
+        for robot, profile in (robots or {"robot_a": GENERIC}).items():
+            engine.add_robot(robot, profile)
+        perceiver = Perceiver(bundle, device=settings.device, threads=settings.threads, crop=crop)
+        return cls(perceiver, engine)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What was dropped, late, missing or restarted so far, by name."""
+        return Counter(self.perceiver.counters) + Counter(self.engine.counters)
+
+    def push(
+        self,
+        image: np.ndarray | None = None,
+        stamp_ns: int | None = None,
+        audio: np.ndarray | None = None,
+        audio_stamp_ns: int | None = None,
+        sample_rate: int | None = None,
+    ) -> list[Reaction]:
+        """Take a camera frame, a piece of sound or both; returns the reactions that are now due.
+
+        `image` is RGB uint8 (H, W, 3) with its `stamp_ns`; `audio` is float32 (n,) or (n, channels)
+        in [-1, 1] at `sample_rate` Hz, `audio_stamp_ns` the time of its first sample (default: the
+        image's). Raises ValueError naming the argument that is missing or malformed.
+        """
+        if image is not None:
+            if stamp_ns is None:
+                raise ValueError("push: an image needs stamp_ns, its time in nanoseconds")
+            self.perceiver.push_image(image, stamp_ns)
+        if audio is not None:
+            if sample_rate is None:
+                raise ValueError("push: audio needs sample_rate, in Hz")
+            audio_stamp_ns = stamp_ns if audio_stamp_ns is None else audio_stamp_ns
+            if audio_stamp_ns is None:
+                raise ValueError("push: audio needs audio_stamp_ns, the time of its first sample")
+            self.perceiver.push_audio(audio, audio_stamp_ns, sample_rate)
+        return self.engine.push(self.perceiver.take())
+
+    def advance(self, now_ns: int) -> list[Reaction]:
+        """Live: let frames that have waited too long for camera or microphone go without it."""
+        self.perceiver.advance(now_ns)
+        return self.engine.push(self.perceiver.take())
+
+    def finish(self) -> list[Reaction]:
+        """The end of a recording: answer everything that is still waiting."""
+        self.perceiver.finish()
+        return self.engine.push(self.perceiver.take()) + self.engine.finish()
+
+    def reset(self) -> None:
+        """Begin anew; faces go on from what they last showed."""
+        self.perceiver.reset()
+        self.engine.reset()
