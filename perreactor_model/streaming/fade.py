@@ -49,23 +49,25 @@ class ProfileFade:
         self._start = mix
         self._target = mix
         self._current = mix
-        self._began: int | None = None
+        self._began = 0
+        self._last: int | None = None
         self._settled = True
 
     def change(self, target: Mix) -> None:
         """Begin to move from the current mix to `target` with the next frame."""
         self._start = self._current
         self._target = target
-        self._began = None
         self._settled = False
+        self._began = 0 if self._last is None else self._last
 
     def at(self, frame: int) -> Mix:
-        """The mix at this frame; frames are asked for in order."""
-        if self._settled:
-            return self._current
-        if self._began is None or frame < self._began:
-            self._began = frame - 1
-        share = (frame - self._began) / self._frames if self._frames > 0.0 else 1.0
-        self._current = self._start.towards(self._target, min(share, 1.0))
-        self._settled = share >= 1.0
+        """The mix at this frame. Frames that count anew (a new epoch) begin a fade anew."""
+        if not self._settled:
+            if self._last is None or frame <= self._last:
+                self._start = self._current
+                self._began = frame - 1
+            share = (frame - self._began) / self._frames if self._frames > 0.0 else 1.0
+            self._current = self._start.towards(self._target, min(share, 1.0))
+            self._settled = share >= 1.0
+        self._last = frame
         return self._current
