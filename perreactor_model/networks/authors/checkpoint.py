@@ -151,8 +151,8 @@ def _read_sizes(tensors: dict[str, Tensor], integration: str | None) -> AuthorsS
     size = token.numel()
     if token.dim() != 1 or size == 0 or size % HEADS:
         raise AuthorsCheckpointError(
-            f"'{branch}reaction_decoder.vae_model.mu_token' has shape {tuple(token.shape)}: expected "
-            f"one axis, the feature size, a multiple of {HEADS} (the number of heads)"
+            f"'{branch}reaction_decoder.vae_model.mu_token' has shape {tuple(token.shape)}: "
+            f"expected one axis, the feature size, a multiple of {HEADS} (the number of heads)"
         )
     exponent = _read_exponent(tensors, size) if personal else None
     return AuthorsSizes(size, exponent, _read_integration(tensors, branch, integration))
@@ -174,7 +174,7 @@ def _read_exponent(tensors: dict[str, Tensor], size: int) -> int:
 
 
 def _read_integration(tensors: dict[str, Tensor], branch: str, integration: str | None) -> str:
-    """The way of integration: seen in the tensors, `self-attn` and `residual` told apart by name."""
+    """Seen in the tensors, except that `self-attn` and `residual` have the same ones."""
     if integration is not None and integration not in INTEGRATIONS:
         raise AuthorsCheckpointError(
             f"unknown integration '{integration}': choose one of {', '.join(INTEGRATIONS)}"

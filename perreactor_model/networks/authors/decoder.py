@@ -34,6 +34,7 @@ class ReactionDecoder(nn.Module):
         self.attributes = nn.Sequential(
             nn.Linear(size + COEFFICIENT_COUNT, size), nn.Linear(size, ATTRIBUTE_COUNT)
         )
+        self.positions: Tensor
         self.register_buffer("positions", sinusoids(0, POSITIONS, size).unsqueeze(1))
         if self.integration == "summation_beta":
             self.raw_beta = nn.Parameter(torch.zeros(1))
@@ -43,7 +44,7 @@ class ReactionDecoder(nn.Module):
             self.personal = _layer(size)
 
     def personalise(self, latent: Tensor, pattern: Tensor, beta: float) -> Tensor:
-        """Bring patterns (B, size) into latents (B, size); `beta` serves `summation` only (Eq. 7)."""
+        """Bring patterns (B, size) into latents (B, size); `beta` is for `summation` (Eq. 7)."""
         if self.integration == "summation":
             return latent + beta * pattern
         if self.integration == "summation_beta":
@@ -96,7 +97,7 @@ def _layer(size: int) -> nn.TransformerDecoderLayer:
 
 
 def _future(frames: int, device: torch.device) -> Tensor:
-    """True where a position (row) may not look (column). Their mask ends at 751; this one does not."""
+    """True where a row may not look at a column. Their mask ends at 751 frames; here none does."""
     return torch.ones(frames, frames, dtype=torch.bool, device=device).triu(1)
 
 

@@ -95,6 +95,6 @@ class SpeakerEncoder(nn.Module):
         self.fusion = nn.Linear(2 * size, size)
 
     def forward(self, video: Tensor, audio: Tensor) -> Tensor:
-        """Images (N, T, 3, H, W) in [-1, 1] and audio features (N, T, 78) to tokens (N, T, size)."""
+        """Images (N, T, 3, H, W) in [-1, 1] and features (N, T, 78) to tokens (N, T, size)."""
         seen = torch.stack([self.convolutions(clip) for clip in video])
         return self.fusion(torch.cat([self.image(seen), self.audio(audio)], dim=-1))

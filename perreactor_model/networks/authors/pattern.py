@@ -39,7 +39,7 @@ class PatternEncoder(nn.Module):
         )
 
     def forward(self, history: Tensor) -> Tensor:
-        """Attributes (N, H, 25) with H >= 480 to patterns (N, size). Only the first 480 frames count."""
+        """Attributes (N, H, 25), H >= 480, to patterns (N, size). The first 480 frames count."""
         history = history[:, : self._segments * self._segment_frames]
         segments = self.behaviour(history).unflatten(1, (self._segments, self._segment_frames))
         while segments.shape[1] > 1:

@@ -17,7 +17,7 @@ DEFAULT_BETA = 0.1
 
 @dataclass(frozen=True)
 class AuthorsSizes:
-    """Sizes of one network: `pattern_exponent` is the paper's K, None for a stage-1 network (GAG)."""
+    """Sizes of one network: `pattern_exponent` is the paper's K, None in stage 1 (GAG)."""
 
     feature_size: int
     pattern_exponent: int | None = None
