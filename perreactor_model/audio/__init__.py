@@ -1,0 +1,1 @@
+"""The speaker's voice: bringing it to the bundle's rate and describing each frame of it."""
