@@ -156,7 +156,7 @@ class ReactionEngine:
             del self._robots[key]
 
     def set_profile(self, robot: str, profile: str) -> None:
-        """Fade a robot to another profile from its next frame on. Raises ProfileError, ValueError."""
+        """Fade a robot to another profile. Raises ProfileError, ValueError for an unknown robot."""
         self.profiles.check(profile)
         for key in self._samples_of(robot):
             self._robots[key].set_profile(profile)

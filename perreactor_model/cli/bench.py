@@ -1,0 +1,91 @@
+"""`perreactor bench`: the figures of the README, measured on the machine at hand."""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from perreactor_model.bundle.manifest import Bundle
+
+FACE_IMAGE = "untrained_face_image"
+FACIAL_ATTRIBUTES = "untrained_facial_attributes"
+
+BENCHES = ("step", "robots", "latency", "soak", "all")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", choices=BENCHES, help="which figure; latency and soak need ROS 2")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--seconds", type=float, help="length of latency (60) and soak (600) in seconds"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benches asked for, printing each as soon as it is done."""
+    chosen = BENCHES[:-1] if args.what == "all" else (args.what,)
+    results: dict[str, Any] = {}
+    for name in chosen:
+        print(f"bench {name} ...", file=sys.stderr, flush=True)
+        results[name] = _RUNNERS[name](args)
+        if not args.json:
+            print_result(name, results[name])
+    if args.json:
+        print(json.dumps(results, indent=2))
+    return 0
+
+
+def _step(args: argparse.Namespace) -> dict[str, Any]:
+    from perreactor_model.bench import step
+
+    return step.measure(Bundle.load(FACE_IMAGE))
+
+
+def _robots(args: argparse.Namespace) -> dict[str, Any]:
+    from perreactor_model.bench import robots
+
+    return {
+        "engine": {
+            name: robots.measure(Bundle.load(name)) for name in (FACIAL_ATTRIBUTES, FACE_IMAGE)
+        },
+        "graph": _in_the_graph("robots", args),
+    }
+
+
+def _in_the_graph(name: str, args: argparse.Namespace) -> Any:
+    """Benches of the running graph live with the nodes; without ROS 2 they say so."""
+    try:
+        module = importlib.import_module(f"perreactor_ros.bench.{name}")
+    except ModuleNotFoundError as error:
+        return f"not measured: {error.name} is missing (see `perreactor doctor`)"
+    return module.measure(args.seconds)
+
+
+def _graph_runner(name: str) -> Callable[[argparse.Namespace], Any]:
+    return lambda args: _in_the_graph(name, args)
+
+
+_RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "step": _step,
+    "robots": _robots,
+    "latency": _graph_runner("latency"),
+    "soak": _graph_runner("soak"),
+}
+
+
+def print_result(name: str, result: Any, indent: int = 0) -> None:
+    """Print nested figures as an indented list."""
+    pad = "  " * indent
+    if not isinstance(result, dict):
+        print(f"{pad}{name}: {result}")
+        return
+    flat = all(not isinstance(value, dict) for value in result.values())
+    if flat and indent:
+        print(f"{pad}{name}: " + ", ".join(f"{key} {value}" for key, value in result.items()))
+        return
+    print(f"{pad}{name}:")
+    for key, value in result.items():
+        print_result(key, value, indent + 1)
