@@ -2,15 +2,15 @@
 
 Importing this file makes the messages importable. Where the package is built and sourced already
 (`make test` does both) that build is used; otherwise the workspace is built once into a folder
-that later runs find again. Where there is no ROS 2 at all, the tests in this folder are not collected.
+that later runs find again. Where there is no ROS 2 at all, the tests here are not collected.
 
 Fixtures:
 
 - `graph` (a test): a `live_graph.LiveGraph` with a domain id that nobody else uses. It starts real
   node processes, publishes, collects, calls services and sets parameters; `live_graph.py` has the
   details. At the end every process that still runs is killed.
-- `speaker` (a test): a function that makes a `live_graph.Speaker`, which plays camera and microphone.
-- `behaviour` (a test): a function that makes a `live_graph.Behaviour`, which plays perception.
+- `speaker` (a test): a function that makes a `live_graph.Speaker`: camera and microphone.
+- `behaviour` (a test): a function that makes a `live_graph.Behaviour`: perception.
 - `bundle` (a session): the folder of the small untrained bundle with attributes as visual input.
 - `face_bundle` (a session): the same with face images as visual input.
 - `workspace` (a session): the prefix of the built package, with `lib/perreactor_ros/<executable>`.

@@ -26,6 +26,7 @@ import rclpy
 import yaml
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from perreactor_ros.msg import AudioChunk, SpeakerBehaviour
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
@@ -35,7 +36,6 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 from perreactor_model.bundle.manifest import read_manifest
-from perreactor_ros.msg import AudioChunk, SpeakerBehaviour
 
 MODULES = {
     "perception": "perreactor_ros.perception_node",
@@ -217,7 +217,7 @@ class LiveGraph:
         self.wait_until(lambda: len(messages) >= begin + count, f"{count} more {what}")
         return messages[begin : begin + count]
 
-    # --- Services, parameters, lifecycle -----------------------------------------------------------
+    # --- Services, parameters, lifecycle -------------------------------------------------------
 
     def call(self, type_: type, name: str, request: Any) -> Any:
         """Call a service and return its response."""
@@ -248,7 +248,7 @@ class LiveGraph:
         return self.call(DescribeParameters, f"{node}/describe_parameters", request).descriptors[0]
 
     def change_state(self, node: str, transition: str) -> bool:
-        """Request "configure", "activate", "deactivate" or "cleanup"; False if it did not succeed."""
+        """Request "configure", "activate", "deactivate" or "cleanup"; False if it failed."""
         request = ChangeState.Request(transition=Transition(id=TRANSITIONS[transition]))
         return self.call(ChangeState, f"{node}/change_state", request).success
 
@@ -263,7 +263,7 @@ class LiveGraph:
 
 
 class _Ticking:
-    """Publishes what is due on a 40 ms grid whenever the test spins. Stamps are of the node clock."""
+    """Publishes what is due on a 40 ms grid whenever the test spins, stamped by the node clock."""
 
     def __init__(self, graph: LiveGraph) -> None:
         self.graph = graph
@@ -384,7 +384,7 @@ def _claim_domain() -> tuple[Any, int]:
     for offset in range(100):
         domain = 1 + (first + offset) % 100
         path = Path(tempfile.gettempdir()) / f"perreactor-domain-{domain}.lock"
-        file = open(path, "a")  # noqa: SIM115  closed by the graph
+        file = open(path, "a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return file, domain

@@ -1,4 +1,4 @@
-"""The built package for the tests: found where it is sourced, otherwise built once and remembered."""
+"""The built package for the tests: found where it is sourced, else built once and kept."""
 
 import ctypes
 import fcntl
