@@ -181,7 +181,7 @@ def checked_array(name: str, array: np.ndarray) -> np.ndarray:
             f"'speaker_video' goes from {array.min():g} to {array.max():g}: expected values in "
             "[-1, 1], pixels as p / 127.5 - 1"
         )
-    return np.ascontiguousarray(array, np.float32)
+    return np.asarray(array, np.float32, order="C")
 
 
 def _known() -> str:
