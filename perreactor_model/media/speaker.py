@@ -147,8 +147,11 @@ def portrait_of(speaker: Speaker) -> np.ndarray:
 
 
 def _hair_mask(portrait: np.ndarray) -> np.ndarray:
-    """Where hair is: dark, within the hair's outline, not in the face below the brows. 0..1."""
-    dark = np.clip((172 - portrait.astype(np.float32).mean(axis=2)) / 22, 0, 1)
+    """Where hair is: dark or golden, within the hair's outline, not in the face below the brows. 0..1."""
+    picture = portrait.astype(np.float32)
+    dark = np.clip((172 - picture.mean(axis=2)) / 22, 0, 1)
+    golden = np.clip((picture[..., 0] - picture[..., 2] - 15) / 12, 0, 1)
+    dark[:70] = np.maximum(dark, golden)[:70]  # highlights on top, where there is no skin
     face = _outline_mask(portrait, "face_outline", grow=1)
     face[:84] = 0
     return cv2.GaussianBlur(_outline_mask(portrait, "hair", grow=4) * dark * (1 - face), (0, 0), 0.8)
