@@ -6,9 +6,10 @@ less than half of the cell is known.
 
 Between messages samples are counted and stamps are only watched, so stamps that jitter by less than
 `tolerance` do not tear the sound. Their average still holds the count to the stamps: where it walks
-off by a quarter of the tolerance, as it does when two devices' clocks drift, the count is moved and
-the seam bridged. A larger deviation is a gap (unknown samples) or an overlap (the first copy stays).
-Every sample has an absolute index, round(stamp * rate), so nothing depends on how chunks were cut.
+off by a quarter of the tolerance, as it does when the clocks of two devices drift apart, the count
+is moved and the seam bridged. A larger deviation is a gap (unknown samples) or an overlap (the
+first copy stays). Every sample has an absolute index, round(stamp * rate), so nothing depends on
+how chunks were cut.
 """
 
 import math
