@@ -1,0 +1,1 @@
+"""Which processes run, and how they are started with and without the `launch` package."""

@@ -1,0 +1,183 @@
+"""The one description of which processes a bringup runs: launch file and launcher both use it.
+
+A process is an executable of this package with its ROS arguments and environment. Both ways of
+starting it pass the very same arguments, so they cannot drift apart.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+from perreactor_ros.bringup.options import BringupError, BringupOptions
+
+PACKAGE = "perreactor_ros"
+
+RESPAWN_DELAY = 1.0
+"""Seconds from a crash to the first attempt to start again."""
+
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+"""Either of them set means that the user has chosen the transports; Humble knows the first only."""
+
+Parameter = str | bool | int | float | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process: what to run, with which ROS arguments, and whether it comes back by itself.
+
+    `executable` is one of this package, or the absolute path of any other program.
+    `parameters` overrule `parameter_files`, a later file an earlier one. `environment` is added to
+    the one of whoever starts it.
+    """
+
+    name: str
+    executable: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameter_files: tuple[Path, ...] = ()
+    remappings: Mapping[str, str] = field(default_factory=dict)
+    log_level: str = "info"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    respawn: bool = True
+    respawn_delay: float = RESPAWN_DELAY
+
+    def ros_arguments(self) -> list[str]:
+        """What follows `--ros-args` on the command line."""
+        arguments: list[str] = []
+        for path in self.parameter_files:
+            arguments += ["--params-file", str(path)]
+        for name, value in self.parameters.items():
+            # JSON is YAML in which a text that looks like a number stays a text.
+            arguments += ["-p", f"{name}:={json.dumps(value)}"]
+        for name, target in self.remappings.items():
+            arguments += ["-r", f"{name}:={target}"]
+        return [*arguments, "--log-level", self.log_level]
+
+    def command(self) -> list[str]:
+        """The whole command line. Raises BringupError where the package is not built."""
+        return [str(executable_path(self.executable)), "--ros-args", *self.ros_arguments()]
+
+
+def process_list(
+    options: BringupOptions, environment: Mapping[str, str] = os.environ
+) -> list[ProcessSpec]:
+    """The processes of a bringup: perception, the reactor and, with a video, its player.
+
+    `environment` is that of whoever starts them. Raises BringupError where the package is not
+    built.
+    """
+    inputs = _remappings(image=options.image_topic, audio=options.audio_topic)
+    processes = [
+        _process("perception", options, environment, _perception_parameters(options), inputs),
+        _process("reactor", options, environment, _reactor_parameters(options)),
+    ]
+    if options.video is not None:
+        processes.append(player_process(options, environment, loop=True))
+    return processes
+
+
+def player_process(
+    options: BringupOptions, environment: Mapping[str, str] = os.environ, *, loop: bool
+) -> ProcessSpec:
+    """A player of `options.video` in place of the camera and the microphone."""
+    if options.video is None:
+        raise BringupError("video: a player needs a video file to play")
+    return _process(
+        "player",
+        options,
+        environment,
+        {"video": str(options.video), "loop": loop},
+        _remappings(image=options.image_topic, audio=options.audio_topic),
+        respawn=False,  # the end of a recording is no crash
+    )
+
+
+def face_view_process(
+    options: BringupOptions, environment: Mapping[str, str] = os.environ, *, record: Path
+) -> ProcessSpec:
+    """The picture of speaker and robots side by side, recorded into the mp4 file `record`."""
+    return _process(
+        "face_view",
+        options,
+        environment,
+        {
+            "robots": tuple(robot.name for robot in options.robots),
+            "record": str(record.absolute()),
+        },
+        _remappings(image=options.image_topic, audio=options.audio_topic),
+        respawn=False,  # it would overwrite its own recording
+    )
+
+
+def executable_path(name: str) -> Path:
+    """Where the build installed the executable `name` of this package; a path is left as it is."""
+    if os.path.isabs(name):
+        return Path(name)
+    path = _prefix() / "lib" / PACKAGE / name
+    if not path.is_file():
+        raise BringupError(f"{PACKAGE} is built without its executable {name!r}; build it again")
+    return path
+
+
+def _process(
+    name: str,
+    options: BringupOptions,
+    environment: Mapping[str, str],
+    parameters: Mapping[str, Parameter],
+    remappings: Mapping[str, str] | None = None,
+    *,
+    respawn: bool = True,
+) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        executable=name,
+        # Not a `__ns` remapping: that would give all robots of the reactor process one namespace.
+        parameters={
+            "namespace": options.namespace,
+            "use_sim_time": options.use_sim_time,
+            **parameters,
+        },
+        parameter_files=() if options.params_file is None else (options.params_file,),
+        remappings=remappings or {},
+        log_level=options.log_level,
+        environment=_transport_environment(environment),
+        respawn=respawn,
+    )
+
+
+def _perception_parameters(options: BringupOptions) -> dict[str, Parameter]:
+    return _given(bundle=options.bundle, device=options.device, autostart=options.autostart)
+
+
+def _reactor_parameters(options: BringupOptions) -> dict[str, Parameter]:
+    robots = tuple(str(robot) for robot in options.robots) or None
+    return {**_given(robots=robots), **_perception_parameters(options)}
+
+
+def _given(**parameters: Parameter | None) -> dict[str, Parameter]:
+    """Only what the user chose; the rest keeps the default of the parameter files."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _remappings(**topics: str) -> dict[str, str]:
+    return {name: topic for name, topic in topics.items() if topic != name}
+
+
+def _transport_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Shared memory large enough for camera images, unless the user has chosen transports."""
+    if any(environment.get(variable) for variable in PROFILE_VARIABLES):
+        return {}
+    return {PROFILE_VARIABLES[0]: str(_prefix() / "share" / PACKAGE / "fastdds.xml")}
+
+
+def _prefix() -> Path:
+    try:
+        return Path(get_package_prefix(PACKAGE))
+    except PackageNotFoundError as error:
+        raise BringupError(
+            f"the package {PACKAGE} is not found: build it with colcon, then source "
+            "install/setup.bash (docs/install.md)"
+        ) from error

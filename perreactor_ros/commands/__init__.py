@@ -1,0 +1,1 @@
+"""Subcommands of `perreactor` that need the built ROS package."""
