@@ -10,6 +10,7 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from scipy.signal import firwin, resample_poly
 
 from perreactor_model.contract import FRAME_RATE
 
@@ -42,8 +43,6 @@ def cell_bounds(frame: int, rate: int) -> tuple[int, int]:
 @lru_cache(maxsize=16)
 def _filter_for(up: int, down: int) -> np.ndarray:
     """Low-pass for `resample_poly`, at the lower of the two Nyquist frequencies."""
-    from scipy.signal import firwin
-
     slower = max(up, down)
     return firwin(2 * _HALF_TAPS * slower + 1, 1.0 / slower, window=("kaiser", 5.0))
 
@@ -56,8 +55,6 @@ def resample_piece(samples: np.ndarray, rate: int, target_rate: int, count: int)
     """
     piece = np.asarray(samples, np.float32)
     if rate != target_rate:
-        from scipy.signal import resample_poly
-
         common = gcd(rate, target_rate)
         up, down = target_rate // common, rate // common
         window = _filter_for(up, down)
