@@ -6,9 +6,13 @@ from perreactor_model.contract import FRAME_RATE
 
 
 def smooth_step(share: float) -> float:
-    """0..1 with zero slope at both ends, so that what is mixed by it starts and stops softly."""
+    """0..1 to 0..1 with zero slope at both ends and the least bend that such a curve can have.
+
+    Two parabolas: constant acceleration, then constant braking. What is mixed by it starts and
+    stops softly, and its second difference stays as small as possible.
+    """
     share = min(max(share, 0.0), 1.0)
-    return share * share * (3.0 - 2.0 * share)
+    return 2.0 * share * share if share < 0.5 else 1.0 - 2.0 * (1.0 - share) ** 2
 
 
 class Ramp:

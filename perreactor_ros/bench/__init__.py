@@ -1,0 +1,1 @@
+"""Benchmarks of the running graph: real processes, real topics, the demo's speaker playing."""
