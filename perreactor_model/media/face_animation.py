@@ -26,8 +26,8 @@ class FaceControls:
     """What the face does in one frame. 0 everywhere is a calm face with closed lips.
 
     `mouth_open`, `smile`, `blink` and `frown` run 0..1; `mouth_width` -1 (rounded) .. 1 (spread);
-    `brow_left` and `brow_right` -1 (lowered) .. 1 (raised); `yaw`, `pitch`, `roll` are radians as in
-    the contract (positive: to the person's left, nodding down, towards the person's right shoulder);
+    `brow_left` and `brow_right` -1 (lowered) .. 1 (raised); `yaw`, `pitch`, `roll` are radians as
+    in the contract (positive: to the person's left, nodding down, towards the right shoulder);
     `sway` is a sideways shift in portrait pixels.
     """
 
@@ -166,7 +166,9 @@ class FaceAnimator:
         area = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0])
         for index in np.argsort(area):
             triangle = self._triangles[index]
-            cv2.fillConvexPoly(labels, np.round(shown[triangle] * 16).astype(np.int32), int(index), 8, 4)
+            cv2.fillConvexPoly(
+                labels, np.round(shown[triangle] * 16).astype(np.int32), int(index), 8, 4
+            )
         target = np.concatenate(
             [shown[self._triangles], np.ones((len(self._triangles), 3, 1), np.float32)], axis=2
         ).astype(np.float64)

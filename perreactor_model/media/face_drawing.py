@@ -90,7 +90,7 @@ class _Face:
         self.image = np.empty((size, size, 3), np.uint8)
         self.image[:] = _BACKGROUND.astype(np.uint8)
         self.unit = 0.40 * size
-        pitch, yaw, roll = np.clip(coefficients[ROTATION_SLICE], -0.9, 0.9)
+        pitch, yaw, roll = np.clip(coefficients[ROTATION_SLICE], -0.6, 0.6)
         shift = np.tanh(coefficients[TRANSLATION_SLICE]) * [0.15, -0.15, 0.0]
         self._nearness = 1.0 + 0.12 * float(np.tanh(coefficients[TRANSLATION_SLICE][2]))
         self._centre = np.array([0.5, 0.51]) * size + shift[:2] * self.unit
@@ -101,7 +101,7 @@ class _Face:
         points = np.asarray(points, np.float64)
         if depth is None:
             bulge = 1 - (points[:, 0] / 1.05) ** 2 - (points[:, 1] / 1.25) ** 2
-            away = -0.75 * np.sqrt(np.clip(bulge, 0.02, None))
+            away = -0.55 * np.sqrt(np.clip(bulge, 0.02, None))
         else:
             away = np.full(len(points), depth)
         turned = np.column_stack([points, away]) @ self._rotation.T
@@ -111,14 +111,10 @@ class _Face:
     def fill(self, pixels: np.ndarray, colour: tuple[int, int, int]) -> None:
         cv2.fillPoly(self.image, [_fixed(pixels)], colour, cv2.LINE_AA, _SHIFT)
 
-    def line(
-        self, pixels: np.ndarray, width: float, colour: tuple[int, int, int] = _INK
-    ) -> None:
+    def line(self, pixels: np.ndarray, width: float, colour: tuple[int, int, int] = _INK) -> None:
         """An open stroke; `width` in units of the face."""
         thickness = max(1, round(width * self.unit))
-        cv2.polylines(
-            self.image, [_fixed(pixels)], False, colour, thickness, cv2.LINE_AA, _SHIFT
-        )
+        cv2.polylines(self.image, [_fixed(pixels)], False, colour, thickness, cv2.LINE_AA, _SHIFT)
 
     def dot(self, pixel: np.ndarray, radius: float, colour: tuple[int, int, int]) -> None:
         scaled = max(1, round(radius * self.unit * (1 << _SHIFT)))
@@ -142,7 +138,7 @@ def _draw_head(face: _Face, action: dict[str, float], valence: float) -> None:
     cheek = _mixed(skin, (244, 140, 124), 0.5 * blush)
     for side in (-1.0, 1.0):
         height = 0.30 - 0.07 * action["AU6"]
-        face.dot(face.pixels(np.array([[0.56 * side, height]]))[0], 0.15, cheek)
+        face.dot(face.pixels(np.array([[0.50 * side, height]]))[0], 0.15, cheek)
     if action["AU17"] > 0.05:
         chin = np.column_stack([np.linspace(-0.14, 0.14, 7), 0.80 - 0.05 * _bow(7)])
         face.line(face.pixels(chin), 0.025, _mixed(skin, _INK, 0.6 * action["AU17"]))
@@ -171,13 +167,15 @@ def _draw_eye(
 
 def _draw_pupil(face: _Face, side: float, opening: np.ndarray) -> None:
     """Iris, pupil and a light, clipped by the lids."""
-    low = np.maximum(np.floor(opening.min(0)).astype(int) - 1, 0)
-    high = np.minimum(np.ceil(opening.max(0)).astype(int) + 2, len(face.image))
+    centre = face.pixels(np.array([[0.36 * side, -0.165]]))[0]
+    reach = 0.15 * face.unit
+    low = np.maximum(np.floor(np.minimum(opening.min(0), centre - reach)).astype(int), 0)
+    high = np.ceil(np.maximum(opening.max(0), centre + reach)).astype(int) + 1
+    high = np.minimum(high, len(face.image))
     if np.any(high - low < 2):
         return
     box = (slice(low[1], high[1]), slice(low[0], high[0]))
     before = face.image[box].copy()
-    centre = face.pixels(np.array([[0.36 * side, -0.165]]))[0]
     face.dot(centre, 0.112, (72, 112, 140))
     face.dot(centre, 0.062, (24, 24, 30))
     face.dot(centre + np.array([0.035, -0.04]) * face.unit, 0.026, (255, 255, 255))

@@ -67,9 +67,7 @@ def compose(
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         left, top = SPEAKER_WIDTH + column * tile_width, row * tile_height
-        _draw_panel(
-            image[top : top + tile_height, left : left + tile_width], panel, options
-        )
+        _draw_panel(image[top : top + tile_height, left : left + tile_width], panel, options)
     return image
 
 

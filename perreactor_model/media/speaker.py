@@ -130,7 +130,7 @@ def script_face(sound: np.ndarray, spoken: list[SpokenSentence], seed: int) -> l
 
 
 def portrait_of(speaker: Speaker) -> np.ndarray:
-    """The portrait as RGB uint8 (512, 512, 3); for another person with dark hair and other colours."""
+    """The portrait as RGB uint8 (512, 512, 3); another person has other colours."""
     from skimage import data
 
     portrait = data.astronaut()
@@ -147,14 +147,16 @@ def portrait_of(speaker: Speaker) -> np.ndarray:
 
 
 def _hair_mask(portrait: np.ndarray) -> np.ndarray:
-    """Where hair is: dark or golden, within the hair's outline, not in the face below the brows. 0..1."""
+    """Where hair is: dark or golden, in the hair's outline, not in the face. 0..1."""
     picture = portrait.astype(np.float32)
     dark = np.clip((172 - picture.mean(axis=2)) / 22, 0, 1)
     golden = np.clip((picture[..., 0] - picture[..., 2] - 15) / 12, 0, 1)
     dark[:70] = np.maximum(dark, golden)[:70]  # highlights on top, where there is no skin
     face = _outline_mask(portrait, "face_outline", grow=1)
     face[:84] = 0
-    return cv2.GaussianBlur(_outline_mask(portrait, "hair", grow=4) * dark * (1 - face), (0, 0), 0.8)
+    return cv2.GaussianBlur(
+        _outline_mask(portrait, "hair", grow=4) * dark * (1 - face), (0, 0), 0.8
+    )
 
 
 def _skin_mask(portrait: np.ndarray) -> np.ndarray:
@@ -169,11 +171,11 @@ def _skin_mask(portrait: np.ndarray) -> np.ndarray:
 
 def _outline_mask(portrait: np.ndarray, group: str, grow: int) -> np.ndarray:
     """The area within a group of landmarks (their convex hull), feathered. (512, 512), 0..1."""
-    mask = np.zeros(portrait.shape[:2], np.uint8)
+    mask: np.ndarray = np.zeros(portrait.shape[:2], np.uint8)
     points = np.array([landmark[:2] for landmark in LANDMARKS[group]], np.float32)
     cv2.fillConvexPoly(mask, cv2.convexHull(points).astype(np.int32), 255, cv2.LINE_AA)
     if grow:
-        mask = cv2.dilate(mask, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8))
+        cv2.dilate(mask, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8), mask)
     return cv2.GaussianBlur(mask, (0, 0), 2.0).astype(np.float32) / 255
 
 
