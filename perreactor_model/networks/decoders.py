@@ -206,9 +206,7 @@ class PaperDecoder(nn.Module):
         keys, values = [], []
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, PaperLayer)
-            attended, key, value = layer.own(
-                x, own[0][index], own[1][index], cached_bias, new_bias
-            )
+            attended, key, value = layer.own(x, own[0][index], own[1][index], cached_bias, new_bias)
             x = layer.own_norm(x + attended)
             x = layer.latent_norm(x + layer.latent_out(layer.latent_value(latent)))
             x = layer.feed_forward_norm(x + layer.feed_forward(x))

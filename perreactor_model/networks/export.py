@@ -288,9 +288,7 @@ def _check(graph: Graph, path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
     if sorted(names) != sorted(graph.inputs):
         raise ExportError(f"{path.name} has inputs {names} instead of {graph.inputs}")

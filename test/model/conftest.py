@@ -1,0 +1,53 @@
+"""Small bundles for tests of everything that needs networks; made once a session."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.networks.config import ModelConfig
+
+TINY = ModelConfig(
+    feature_size=32,
+    feed_forward=32,
+    window=16,
+    beta=1.0,
+    visual_channels=16,
+    image_size=64,
+)
+
+
+def _make(tmp_path_factory: pytest.TempPathFactory, name: str, config: ModelConfig) -> Bundle:
+    pytest.importorskip("torch", reason="making a bundle needs torch")
+    from perreactor_model.bundle.untrained import make_untrained_bundle
+
+    folder: Path = tmp_path_factory.mktemp("bundles") / name
+    return make_untrained_bundle(folder, config)
+
+
+@pytest.fixture(scope="session")
+def tiny_image_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Aligned decoder; sees the face's pixels."""
+    return _make(tmp_path_factory, "tiny_image", TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_attributes_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Aligned decoder; sees facial attributes."""
+
+    config = replace(TINY, visual_input="facial_attributes")
+    return _make(tmp_path_factory, "tiny_attributes", config)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_image_bundle: Bundle) -> Bundle:
+    """The usual one, where the visual input does not matter."""
+    return tiny_image_bundle
+
+
+@pytest.fixture(scope="session")
+def tiny_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The paper's decoder; sees the face's pixels."""
+
+    return _make(tmp_path_factory, "tiny_paper", replace(TINY, decoder="paper"))
