@@ -28,9 +28,9 @@ class TrackerSettings:
     """The whole image is searched at most this often, while no face is known or it is missed."""
     glide_seconds: float = 0.12
     """Time constant with which the crop moves to a face that has moved."""
-    dead_zone: float = 0.06
+    dead_zone: float = 0.1
     """Smaller moves of the detection do not move the crop."""
-    dead_scale: float = 0.12
+    dead_scale: float = 0.15
     """Smaller relative changes of size do not scale the crop."""
     same_face: float = 1.2
     """A face that reappears at most this far away is the same one."""
@@ -111,14 +111,15 @@ class FaceTracker:
         if not missed and self._now - self._looked < self._settings.look_seconds - 1e-3:
             return
         face = self._detector.near(rgb, target)
-        if face is None and self._may_search():
+        overdue = self._now - self._seen > self._settings.lost_seconds
+        if face is None and not overdue and self._may_search():
             self._searched = self._now
             face = self._same_face(self._detector.everywhere(rgb), target)
         self._looked = self._now
         if face is not None:
             self._seen = self._now
             self._target = self._outside_dead_zone(target, face)
-        elif self._now - self._seen > self._settings.lost_seconds:
+        elif overdue:
             self._box = self._target = None
             self.counters["faces_lost"] += 1
 
