@@ -1,14 +1,15 @@
-"""Between the arrays of `perreactor_model` and ROS messages; the only place that fills or reads them.
+"""Between the arrays of `perreactor_model` and ROS messages, which are filled and read only here.
 
-Every array is checked for its shape before it is assigned: rclpy's setters do not check, and a short
-or two-dimensional array would read foreign memory or abort the process.
+Every array is checked for its shape before it is assigned: rclpy's setters do not check, and a
+short or two-dimensional array would read foreign memory or abort the process.
 """
 
+import array
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 
 from perreactor_model.contract import (
     ACTION_UNIT_SLICE,
@@ -19,7 +20,6 @@ from perreactor_model.contract import (
     VALENCE,
 )
 from perreactor_model.streaming.frames import Reaction, SpeakerFrame
-from perreactor_model.vision.encodings import EncodedImage
 from perreactor_ros.msg import AudioChunk, FacialReaction, SpeakerBehaviour
 
 _NS = 1_000_000_000
@@ -50,7 +50,7 @@ def stamp(stamp_ns: int) -> Time:
     return Time(sec=seconds, nanosec=rest)
 
 
-# --- Speaker behaviour -----------------------------------------------------------------------------
+# --- Speaker behaviour ---------------------------------------------------------------------------
 
 
 def behaviour_message(frame: SpeakerFrame, model_id: str, frame_id: str = "") -> SpeakerBehaviour:
@@ -65,7 +65,8 @@ def behaviour_message(frame: SpeakerFrame, model_id: str, frame_id: str = "") ->
     message.face_present = bool(frame.face_present)
     message.voice_present = bool(frame.voice_present)
     if frame.token is not None:
-        message.token = flat_float32(frame.token, np.size(frame.token), "token").tolist()
+        token = flat_float32(frame.token, np.size(frame.token), "token")
+        message.token = array.array("f", token.tobytes())
     attributes = flat_float32(frame.attributes, ATTRIBUTE_COUNT, "attributes")
     coefficients = flat_float32(frame.coefficients, COEFFICIENT_COUNT, "coefficients")
     message.attributes, message.face_3dmm = attributes, coefficients
@@ -93,7 +94,7 @@ def _known(values: Any, size: int, known: bool) -> np.ndarray:
     return np.array(values, np.float32) if known else np.full(size, np.nan, np.float32)
 
 
-# --- Reactions -------------------------------------------------------------------------------------
+# --- Reactions -----------------------------------------------------------------------------------
 
 
 def reaction_message(
@@ -147,21 +148,7 @@ def reaction(message: FacialReaction) -> Reaction:
     )
 
 
-# --- Images and sound --------------------------------------------------------------------------------
-
-
-def encoded_image(message: Image | CompressedImage) -> EncodedImage:
-    """The image as it came, to be decoded only if it is used; its bytes are not copied."""
-    if isinstance(message, CompressedImage):
-        return EncodedImage(message.data, message.format, compressed=True)
-    return EncodedImage(
-        message.data,
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-    )
+# --- Images and sound ----------------------------------------------------------------------------
 
 
 def image_message(rgb: np.ndarray, stamp_ns: int, frame_id: str = "") -> Image:

@@ -1,0 +1,243 @@
+"""The inference side of a reactor process: behaviour in, the reactions of all robots out.
+
+Everything here runs in the inference thread (`worker.py`), except where a docstring says otherwise.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.contract import FRAME_NS
+from perreactor_model.profiles import ProfileError, ProfileStore
+from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
+from perreactor_model.streaming.frames import Reaction, SpeakerFrame
+from perreactor_ros.diagnostics import Quantiles, Rate
+from perreactor_ros.messages import nanoseconds, reaction_message, speaker_frame
+from perreactor_ros.msg import FacialReaction, SpeakerBehaviour
+
+SILENCE_NS = 250_000_000
+"""Without behaviour for so long, faces go on by themselves, frame by frame, towards rest."""
+
+BACKLOG = 10
+"""Frames (0.4 s) that may wait; if more do, all but the newest step are skipped."""
+
+
+class Log(Protocol):
+    """What of a node's logger is used here."""
+
+    def info(self, message: str) -> object: ...
+
+    def warning(self, message: str) -> object: ...
+
+    def error(self, message: str) -> object: ...
+
+
+class Robot(Protocol):
+    """What the inference thread needs of a robot's node."""
+
+    def wanted_profile(self) -> str:
+        """The value of its parameter `listener_profile`."""
+
+    def profile_applied(self, profile: str) -> None:
+        """From the next frame on it reacts with this profile."""
+
+    def publish(self, message: FacialReaction) -> None:
+        """Send a reaction out."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What other threads may know of a loaded bundle; never changes.
+
+    `profiles` reads profile files and belongs to the executor thread.
+    """
+
+    model_id: str
+    provider: str
+    window: int
+    trained: bool
+    profiles: ProfileStore
+
+
+class Reacting:
+    """Feeds the engine and publishes for all robots.
+
+    `now_ns` is the node's clock. The meters and counters are read by the executor thread.
+    """
+
+    def __init__(self, now_ns: Callable[[], int], outdated: Callable[[], bool], log: Log) -> None:
+        self.step_time = Quantiles()
+        self.latency = Quantiles()
+        self.reactions = Rate()
+        self.skipped = 0
+        self.refused = 0
+        self._now_ns = now_ns
+        self._outdated = outdated
+        self._log = log
+        self._engine: ReactionEngine | None = None
+        self._robots: dict[str, Robot] = {}
+        self._applied: dict[str, str] = {}
+        self._due_ns: int | None = None
+        self._heard = SpeakerBehaviour()
+        self._lost: bool | None = None
+        self._refused_model = ""
+
+    # --- Jobs for the inference thread -----------------------------------------------------------
+
+    def load(self, bundle: str, settings: EngineSettings) -> Loaded:
+        """Load a bundle. Raises BundleError, DeviceError or ValueError."""
+        verified = Bundle.load(bundle)
+        self._engine = ReactionEngine(verified, settings)
+        self._due_ns = self._lost = None
+        engine = self._engine
+        return Loaded(
+            verified.model_id,
+            engine.provider,
+            engine.window,
+            verified.trained,
+            ProfileStore(verified),
+        )
+
+    def unload(self) -> None:
+        """Free the bundle and its sessions."""
+        self._engine = None
+        self._robots.clear()
+        self._applied.clear()
+
+    def add_robot(self, name: str, robot: Robot, enabled: bool) -> None:
+        """Let a robot react. Raises ProfileError."""
+        engine = self._loaded()
+        profile = robot.wanted_profile()
+        engine.add_robot(name, profile)
+        engine.set_enabled(name, enabled)
+        self._applied[name] = profile
+        self._robots[name] = robot
+
+    def remove_robot(self, name: str) -> None:
+        """Let a robot react no more."""
+        if self._robots.pop(name, None) is not None:
+            self._loaded().remove_robot(name)
+
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        """Let a robot's face go to rest and fall silent, or wake it."""
+        if name in self._robots:
+            self._loaded().set_enabled(name, enabled)
+
+    def reset(self) -> None:
+        """Forget the conversation."""
+        if self._engine is not None:
+            self._engine.reset()
+            self._due_ns = None
+
+    def pause(self) -> None:
+        """Nobody reacts for now: when somebody does again, no time has passed."""
+        self._due_ns = None
+
+    def counters(self) -> Mapping[str, int]:
+        """The engine's counters (from any thread)."""
+        engine = self._engine
+        return {} if engine is None else dict(engine.counters)
+
+    # --- Work ------------------------------------------------------------------------------------
+
+    def work(self, messages: list[SpeakerBehaviour]) -> float | None:
+        """Answer behaviour, or let faces go on alone; returns when to be called again, seconds."""
+        if self._engine is None or not self._robots:
+            return None
+        self._apply_profiles()
+        frames = self._frames_of(messages)
+        now = self._now_ns()
+        if frames:
+            self._answer(frames)
+            self._due_ns = now + SILENCE_NS
+        elif self._due_ns is not None and now >= self._due_ns:
+            self._publish(self._engine.idle())
+            # Of a long pause (a suspended machine), only one frame is made up for.
+            self._due_ns = max(self._due_ns + FRAME_NS, now - FRAME_NS)
+        self._watch_speaker()
+        if self._due_ns is None:
+            return None
+        # The node's clock may stand still or run at another speed, so look again soon.
+        return min(max(self._due_ns - self._now_ns(), 1_000_000), FRAME_NS) / 1e9
+
+    def _frames_of(self, messages: list[SpeakerBehaviour]) -> list[SpeakerFrame]:
+        accepted = [message for message in messages if self._fits(message)]
+        if not accepted:
+            return []
+        if len(accepted) > BACKLOG:
+            newest = self._loaded().settings.step
+            if not self.skipped:
+                self._log.warning("inference takes too long: skipping to the newest frame")
+            self.skipped += len(accepted) - newest
+            accepted = accepted[-newest:]
+        self._heard = accepted[-1]
+        return [speaker_frame(message) for message in accepted]
+
+    def _fits(self, message: SpeakerBehaviour) -> bool:
+        """Whether this engine can use the message's token; says once why not."""
+        expected = self._loaded().model_id
+        if message.model_id == expected and len(message.token):
+            return True
+        self.refused += 1
+        if self._refused_model != message.model_id or self.refused == 1:
+            self._refused_model = message.model_id
+            self._log.error(
+                f"behaviour of bundle '{message.model_id}' ({len(message.token)} token values) is "
+                f"of no use to bundle '{expected}': start perception with the same bundle"
+            )
+        return False
+
+    def _answer(self, frames: list[SpeakerFrame]) -> None:
+        begin = time.perf_counter()
+        reactions = self._loaded().push(frames)
+        self.step_time.add((time.perf_counter() - begin) / len(frames))
+        self._publish(reactions)
+
+    def _publish(self, reactions: list[Reaction]) -> None:
+        if self._outdated():
+            return
+        model_id = self._loaded().model_id
+        heard = self._heard
+        for reaction in reactions:
+            robot = self._robots.get(reaction.robot)
+            if robot is None:
+                continue
+            latency = (self._now_ns() - reaction.stamp_ns) / 1e9
+            robot.publish(
+                reaction_message(
+                    reaction, model_id, heard.speaker_id, heard.header.frame_id, latency
+                )
+            )
+            if nanoseconds(heard.header.stamp) >= reaction.stamp_ns:
+                self.latency.add(latency)
+        if reactions:
+            self.reactions.tick()
+
+    def _apply_profiles(self) -> None:
+        """Profiles are changed between two frames, never within one."""
+        for name, robot in self._robots.items():
+            wanted = robot.wanted_profile()
+            if wanted == self._applied[name]:
+                continue
+            self._applied[name] = wanted
+            try:
+                self._loaded().set_profile(name, wanted)
+            except ProfileError as error:
+                self._log.error(f"{name} keeps its profile: {error}")
+                continue
+            robot.profile_applied(wanted)
+
+    def _watch_speaker(self) -> None:
+        """Say once that the speaker is lost, and once that there is one again."""
+        lost = self._loaded().speaker_lost
+        if lost and self._lost is False:
+            self._log.warning("speaker lost: no face and no voice; faces go to neutral")
+        elif not lost and self._lost is not False:
+            self._log.info("speaker found" if self._lost is None else "speaker is back")
+        self._lost = True if lost and self._lost is not None else (None if lost else False)
+
+    def _loaded(self) -> ReactionEngine:
+        assert self._engine is not None, "a bundle is loaded before anything else"
+        return self._engine
