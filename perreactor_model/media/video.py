@@ -1,6 +1,7 @@
 """Reading any video file with its sound, in the order in which things happen.
 
-`read_media` yields `PictureFrame` and `SoundBlock` records sorted by stamp. Stamps are integer
+`read_media` yields `PictureFrame` and `SoundBlock` records in the order in which a camera and a
+microphone would have sent them: a block of sound is complete with its last sample. Stamps are integer
 nanoseconds from the start of the file, the same zero for picture and sound, so both stay in step.
 Pictures and sound are demuxed separately: the memory held does not depend on how a file interleaves
 them. Frames keep their own presentation times (variable frame rate included) unless a constant
@@ -52,6 +53,11 @@ class PictureFrame:
     stamp_ns: int
     image: np.ndarray
 
+    @property
+    def complete_ns(self) -> int:
+        """When a camera could send it."""
+        return self.stamp_ns
+
 
 @dataclass(frozen=True)
 class SoundBlock:
@@ -60,6 +66,11 @@ class SoundBlock:
     stamp_ns: int
     samples: np.ndarray
     rate: int
+
+    @property
+    def complete_ns(self) -> int:
+        """When a microphone could send it: with its last sample."""
+        return self.stamp_ns + len(self.samples) * SECOND_NS // self.rate
 
 
 def probe(path: str | Path) -> MediaInfo:
@@ -89,7 +100,7 @@ def read_media(
     audio_rate: int | None = None,
     block_ms: int = 20,
 ) -> Iterator[PictureFrame | SoundBlock]:
-    """Pictures and sound of a file in the order of their stamps.
+    """Pictures and sound of a file in the order of `complete_ns`.
 
     `size` is (width, height) of the pictures given out, `frame_rate` puts them on a constant grid
     (each grid point shows the picture that was on screen then), `audio_rate` resamples the sound.
@@ -103,7 +114,7 @@ def read_media(
         parts.append(read_sound(path, rate=audio_rate, block_ms=block_ms))
     if info.has_pictures:
         parts.append(read_pictures(path, size=size, frame_rate=frame_rate))
-    return heapq.merge(*parts, key=lambda item: item.stamp_ns)
+    return heapq.merge(*parts, key=lambda item: item.complete_ns)
 
 
 def read_pictures(

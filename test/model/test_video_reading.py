@@ -72,8 +72,8 @@ def test_sound_blocks_follow_each_other_without_gap_or_overlap(tmp_path):
 
 def test_pictures_and_sound_are_interleaved_by_time(tmp_path):
     items = list(read_media(write_clip(tmp_path / "clip.mp4")))
-    stamps = [item.stamp_ns for item in items]
-    assert stamps == sorted(stamps)
+    times = [item.complete_ns for item in items]
+    assert times == sorted(times)
     assert sum(isinstance(item, PictureFrame) for item in items) == 50
     assert sum(isinstance(item, SoundBlock) for item in items) >= 99
 
