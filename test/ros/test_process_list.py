@@ -1,0 +1,153 @@
+"""The list of processes that launch file and launcher start, without starting any."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+import yaml
+
+from perreactor_ros.bringup.options import ARGUMENTS, BringupError, BringupOptions, Robot
+from perreactor_ros.bringup.processes import face_view_process, process_list
+from perreactor_ros.commands import bringup
+
+
+def _specs(environment=None, **arguments):
+    specs = process_list(BringupOptions.from_text(arguments), environment or {})
+    return {spec.name: spec for spec in specs}
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "a person.mp4"
+    path.touch()
+    return path
+
+
+def test_the_arguments_are_those_of_the_documentation():
+    names = "robots bundle image_topic audio_topic video params_file namespace use_sim_time"
+    assert [argument.name for argument in ARGUMENTS] == [
+        *names.split(),
+        *("autostart", "log_level", "device"),
+    ]
+
+
+def test_without_arguments_perception_and_a_reactor_wait_for_image_and_audio():
+    specs = _specs()
+    assert list(specs) == ["perception", "reactor"]
+    assert not specs["perception"].remappings
+    # Which robots there are is left to the parameter file, and that says robot_a, generic.
+    assert "robots" not in specs["reactor"].parameters
+
+
+def test_the_parameter_file_has_one_robot_a_with_the_generic_profile(workspace: Path):
+    path = workspace / "share" / "perreactor_ros" / "config" / "reactor.yaml"
+    parameters = yaml.safe_load(path.read_text())["/**"]["ros__parameters"]
+    assert parameters["robots"] == ["robot_a:generic"]
+    assert parameters["autostart"] is True
+
+
+def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(workspace, video):
+    path = workspace / "share" / "perreactor_ros" / "config" / "reactor.yaml"
+    known = set(yaml.safe_load(path.read_text())["/**"]["ros__parameters"]) | {"use_sim_time"}
+    arguments = {"robots": "a", "bundle": "b", "device": "cpu", "autostart": "true"}
+    options = BringupOptions.from_text({**arguments, "video": str(video)})
+    specs = [*process_list(options, {}), face_view_process(options, {}, record=video)]
+    for spec in specs:
+        assert set(spec.parameters) <= known, spec.name
+
+
+def test_robots_and_profiles_reach_the_reactor_as_a_list_of_texts():
+    arguments = _specs(robots="robot_a:warm, robot_b")["reactor"].ros_arguments()
+    assert 'robots:=["robot_a:warm", "robot_b:generic"]' in arguments
+
+
+def test_a_profile_may_hold_a_colon_itself():
+    options = BringupOptions.from_text({"robots": "robot_a:replay:/a/b.csv"})
+    assert options.robots == (Robot("robot_a", "replay:/a/b.csv"),)
+
+
+def test_a_video_adds_a_looping_player_on_the_topics_that_perception_hears(video: Path):
+    specs = _specs(video=str(video), image_topic="/camera/image_raw", audio_topic="mic")
+    assert specs["player"].parameters["video"] == str(video)
+    assert specs["player"].parameters["loop"] is True
+    topics = {"image": "/camera/image_raw", "audio": "mic"}
+    assert specs["player"].remappings == specs["perception"].remappings == topics
+    assert not specs["reactor"].remappings
+
+
+def test_the_end_of_a_video_is_no_crash_but_that_of_a_node_is(video: Path):
+    respawned = {name: spec.respawn for name, spec in _specs(video=str(video)).items()}
+    assert respawned == {"perception": True, "reactor": True, "player": False}
+
+
+def test_the_namespace_is_a_parameter_and_never_a_remapping():
+    for spec in _specs(namespace="/lab/left/").values():
+        assert spec.parameters["namespace"] == "lab/left"
+        assert not any("__ns" in argument for argument in spec.ros_arguments())
+
+
+def test_given_arguments_overrule_the_users_parameter_file(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**: {ros__parameters: {device: cuda}}")
+    arguments = _specs(params_file=str(file), device="cpu")["reactor"].ros_arguments()
+    assert arguments.index(str(file)) < arguments.index('device:="cpu"')
+
+
+def test_what_is_not_given_is_not_passed_so_that_the_parameter_file_counts():
+    passed = _specs()["reactor"].parameters
+    assert not {"bundle", "device", "autostart", "robots"} & set(passed)
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text():
+    assert 'bundle:="2024"' in _specs(bundle="2024")["reactor"].ros_arguments()
+
+
+def test_processes_share_images_through_our_transport_profile_unless_the_user_has_one():
+    path = _specs()["reactor"].environment["FASTRTPS_DEFAULT_PROFILES_FILE"]
+    assert "segment_size" in Path(path).read_text()
+    for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        assert not _specs(environment={variable: "/mine.xml"})["reactor"].environment
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "hint"),
+    [
+        ("robots", "robot a", "robot_a:warm,robot_b:stoic"),
+        ("robots", "robot_a:", "robot_a:generic"),
+        ("robots", "robot_a,robot_a", "its own name"),
+        ("namespace", "my robot", "lab/left"),
+        ("image_topic", "", "/camera/image_raw"),
+        ("video", "/nowhere.mp4", "no file /nowhere.mp4"),
+        ("params_file", "/nowhere.yaml", "no file /nowhere.yaml"),
+        ("use_sim_time", "maybe", "neither true nor false"),
+        ("log_level", "loud", "debug, info, warn, error, fatal"),
+        ("robot", "robot_a", "known are: robots"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name_with_what_would_be_right(argument, value, hint):
+    with pytest.raises(BringupError) as refusal:
+        BringupOptions.from_text({argument: value})
+    assert argument in str(refusal.value)
+    assert hint in str(refusal.value)
+
+
+def _read(*words: str) -> BringupOptions:
+    parser = argparse.ArgumentParser()
+    bringup.configure(parser)
+    return bringup.read_options(parser.parse_args(words))
+
+
+def test_bringup_takes_arguments_both_ways():
+    assert _read("--robots", "a:warm", "--use-sim-time", "true") == _read(
+        "robots:=a:warm", "use_sim_time:=true"
+    )
+
+
+def test_bringup_refuses_a_word_that_is_no_assignment():
+    with pytest.raises(BringupError, match="NAME:=VALUE"):
+        _read("robots=a")
+
+
+def test_bringup_refuses_two_values_for_one_argument():
+    with pytest.raises(BringupError, match="given twice"):
+        _read("--robots", "a", "robots:=b")
