@@ -1,8 +1,8 @@
 """Reactions to recorded speakers, from any networks we can load: `generate`.
 
 Flow: `inputs` reads and checks the recording, `open_generator` finds out what a path holds and
-loads it (`authors` or `bundles`), the generator returns arrays. Importing this loads neither torch
-nor onnxruntime.
+loads it (`authors`, `bundles` or `checkpoints`), the generator returns arrays. Importing this
+loads neither torch nor onnxruntime.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def open_generator(
 
     contents = read_tensors(path)
     if is_checkpoint(contents) and not is_authors_checkpoint(contents):
-        from perreactor_model.generate.bundles import CheckpointGenerator
+        from perreactor_model.generate.checkpoints import CheckpointGenerator
 
         _refuse_authors_options(generic_checkpoint, options)
         return CheckpointGenerator(path, options)

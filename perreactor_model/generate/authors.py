@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from perreactor_model.contract import COEFFICIENT_COUNT
+from perreactor_model.generate.devices import exactly, torch_device
 from perreactor_model.generate.inputs import GenerationInput, InputError
 from perreactor_model.generate.options import GenerationOptions, offline_noise, stream_noise
 from perreactor_model.networks.authors.checkpoint import (
@@ -83,7 +83,7 @@ class AuthorsGenerator:
             return results
         samples = given.samples(options.samples)
         noise = offline_noise(given, options, samples, self.feature_size)
-        with _exactly():
+        with exactly():
             clips = options.track(range(given.clips), given.clips, "clip")
             encoded = torch.stack([self._encode(given, clip) for clip in clips])
             mean, deviation = self.shared.distribution(encoded)
@@ -125,7 +125,7 @@ class AuthorsGenerator:
             [stream_noise(given, options, samples, size, clip, m) for m in range(samples)]
             for clip in range(given.clips)
         ]
-        with _exactly():
+        with exactly():
             for clip, frame in options.track(steps, len(steps), "frame"):
                 seen = slice(max(0, frame - window + 1), frame + 1)
                 encoded = self._encode(given, clip, seen)
@@ -195,7 +195,7 @@ class AuthorsGenerator:
                 f"'listener_history' has shape {history.shape}: expected (clips, {HISTORY_FRAMES} "
                 f"or more frames, {width}); of more frames the first {HISTORY_FRAMES} count"
             )
-        with _exactly():
+        with exactly():
             return {"pattern": _array(self.personal.pattern(self._tensor(history)))}
 
     def _decoders(
@@ -217,24 +217,6 @@ class AuthorsGenerator:
 _SPEAKER_RESULTS = ("encoded", "mu", "sigma")
 
 _FACE = COEFFICIENT_COUNT + 25
-
-
-def torch_device(device: str) -> torch.device:
-    """`auto` is the GPU where torch sees one. Raises ValueError for a device that is not there."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cpu", "cuda"):
-        raise ValueError(f"unknown device '{device}': choose one of auto, cpu, cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' asked for, but torch sees no GPU: use 'cpu' or 'auto'")
-    return torch.device(device)
-
-
-@contextmanager
-def _exactly() -> Iterator[None]:
-    """No gradients, and no reduced precision in a GPU's convolutions."""
-    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-        yield
 
 
 def _array(tensor: Tensor) -> np.ndarray:

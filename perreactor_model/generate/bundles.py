@@ -1,4 +1,4 @@
-"""Reactions of our own networks: a bundle's graphs, or a checkpoint exported for the occasion."""
+"""Reactions of our own networks from a bundle's graphs; torch is not needed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perreactor_model.bundle.manifest import (
-    Bundle,
-    BundleManifest,
-    file_sha256,
-    write_manifest,
-)
-from perreactor_model.contract import (
-    ATTRIBUTE_COUNT,
-    AUDIO_FEATURE_COUNT,
-    COEFFICIENT_COUNT,
-    FRAME_NS,
-)
-from perreactor_model.generate.inputs import GenerationInput, InputError
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_NS
+from perreactor_model.generate.inputs import GenerationInput
 from perreactor_model.generate.options import GenerationOptions, clip_name, offline_noise
+from perreactor_model.generate.present import (
+    has_speaker,
+    pattern_weight,
+    usable_history,
+    visual_of,
+    voice_of,
+)
 from perreactor_model.profiles import GENERIC, ListenerProfile
 from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
 from perreactor_model.streaming.frames import SpeakerFrame
@@ -57,7 +54,7 @@ class BundleGenerator:
     def offline(self, given: GenerationInput, options: GenerationOptions) -> dict[str, np.ndarray]:
         """See `Generator`. The noise is given back as `noise` where it was drawn here."""
         results = self._patterns(given)
-        if not self._has_speaker(given):
+        if not has_speaker(given, self._config):
             return results
         samples = given.samples(options.samples)
         noise = offline_noise(given, options, samples, self.feature_size)
@@ -70,7 +67,7 @@ class BundleGenerator:
         latent = latent + np.repeat(results["sigma"], samples, 0) * noise
         latents = {"generic": latent}
         if "pattern" in results:
-            shift = np.float32(self._beta(given, options)) * results["pattern"]
+            shift = np.float32(pattern_weight(given, options, self._config)) * results["pattern"]
             latents["personal"] = latent + np.repeat(shift, samples, 0)
         for kind, rows in latents.items():
             decoder = self._graph(f"decoder_{kind}")
@@ -87,73 +84,43 @@ class BundleGenerator:
     def stream(self, given: GenerationInput, options: GenerationOptions) -> dict[str, np.ndarray]:
         """See `Generator`. `mu` and `sigma` are not among the results: the engine keeps them."""
         results = self._patterns(given)
-        if not self._has_speaker(given):
+        if not has_speaker(given, self._config):
             return results
         results["encoded"] = self._encode(given, options)
         settings = EngineSettings(
             device=options.device,
             window=options.window or 0,
             seed=options.seed,
-            beta=self._beta(given, options),
+            beta=pattern_weight(given, options, self._config),
             noise_seconds=options.noise_seconds,
         )
         kinds = ["generic"] + (["personal"] if "pattern" in results else [])
         with tempfile.TemporaryDirectory() as folder:
             self._save_profiles(results.get("pattern"), Path(folder))
             for kind in kinds:
-                engine = ReactionEngine(self._bundle, settings, [Path(folder)])
                 clips = options.track(range(given.clips), given.clips, "clip")
                 faces = [
-                    self._stream_clip(engine, kind, clip, given, results["encoded"], options)
+                    self._stream_clip(
+                        ReactionEngine(self._bundle, settings, [Path(folder)]),
+                        kind,
+                        clip,
+                        given,
+                        results["encoded"][clip],
+                        options,
+                    )
                     for clip in clips
                 ]
                 results[f"{kind}_3dmm"] = np.concatenate([face[0] for face in faces])
                 results[f"{kind}_attributes"] = np.concatenate([face[1] for face in faces])
         return results
 
-    # --- The speaker -----------------------------------------------------------------------------
-
-    def _has_speaker(self, given: GenerationInput) -> bool:
-        """Whether anything of a speaker is there that this bundle can use."""
-        face = self._config.visual_input == "face_image"
-        visual = ("speaker_video",) if face else ("speaker_attributes", "speaker_3dmm")
-        arrays = (getattr(given, name) for name in (*visual, "speaker_audio"))
-        if any(array is not None for array in arrays):
-            return True
-        if given.listener_history is None or given.frames:
-            given.require(visual[0], f"this bundle sees the speaker's {self._config.visual_input}")
-        return False
-
-    def _visual(self, given: GenerationInput) -> tuple[str, np.ndarray, np.ndarray]:
-        """Name of the encoder's visual input, its values (N, T, ...) and where there is a face."""
-        clips, frames = given.clips, given.frames
-        if self._config.visual_input == "face_image":
-            size = self._config.image_size
-            video = given.speaker_video
-            if video is None:
-                shape = (clips, frames, 3, size, size)
-                return "image", np.broadcast_to(np.float32(0), shape), np.zeros(shape[:2], bool)
-            if video.shape[3:] != (size, size):
-                raise InputError(
-                    f"'speaker_video' has images of {video.shape[3]}x{video.shape[4]} pixels: "
-                    f"this bundle sees {size}x{size}"
-                )
-            return "image", video, np.ones((clips, frames), bool)
-        parts = [
-            np.full((clips, frames, count), np.nan, np.float32) if part is None else part
-            for part, count in (
-                (given.speaker_attributes, ATTRIBUTE_COUNT),
-                (given.speaker_3dmm, COEFFICIENT_COUNT),
-            )
-        ]
-        attributes = np.concatenate(parts, axis=-1)
-        return "attributes", attributes, np.isfinite(attributes).any(axis=-1)
+    # --- Speaker and listener -------------------------------------------------------------------
 
     def _encode(self, given: GenerationInput, options: GenerationOptions) -> np.ndarray:
         """Tokens (N, T, d), frame by frame as on a robot."""
         session = self._graph("frame_encoder")
-        name, visual, face = self._visual(given)
-        audio, voice = _voice(given)
+        name, visual, face = visual_of(given, self._config)
+        audio, voice = voice_of(given)
         tokens = np.empty((given.clips, given.frames, self.feature_size), np.float32)
         steps = list(np.ndindex(given.clips, given.frames))
         for clip, frame in options.track(steps, len(steps), "frame"):
@@ -179,32 +146,17 @@ class BundleGenerator:
         names = [output.name for output in session.get_outputs()]
         return dict(zip(names, session.run(names, feed), strict=True))
 
-    # --- The listener ----------------------------------------------------------------------------
-
     def _patterns(self, given: GenerationInput) -> dict[str, np.ndarray]:
-        """Patterns (N, d) of the histories, of which the newest multiple of 2^K frames counts."""
-        history, config = given.listener_history, self._config
+        history = usable_history(given, self._config)
         if history is None:
             return {}
-        shortest, channels = config.segments, config.pattern_channels
-        if history.shape[1] < shortest or history.shape[2] != channels:
-            raise InputError(
-                f"'listener_history' has shape {history.shape}: expected (clips, {shortest} or "
-                f"more frames, {channels}), rows of {config.pattern_input}"
-            )
-        kept = np.ascontiguousarray(history[:, history.shape[1] % shortest :])
         session = self._graph("pattern_encoder")
-        patterns = [session.run(["pattern"], {"history": rows})[0] for rows in kept]
+        patterns = [session.run(["pattern"], {"history": rows})[0] for rows in history]
         return {"pattern": np.stack(patterns)}
 
     def _save_profiles(self, patterns: np.ndarray | None, folder: Path) -> None:
         for clip, pattern in enumerate(() if patterns is None else patterns):
             ListenerProfile(_profile_name(clip), self._bundle.model_id, pattern).save(folder)
-
-    def _beta(self, given: GenerationInput, options: GenerationOptions) -> float:
-        if options.beta is not None:
-            return options.beta
-        return self._config.beta if given.beta is None else given.beta
 
     # --- Reactions -------------------------------------------------------------------------------
 
@@ -244,21 +196,21 @@ class BundleGenerator:
         encoded: np.ndarray,
         options: GenerationOptions,
     ) -> _Faces:
-        """All samples' reactions to one clip; generic and personal ones get the same noise."""
+        """All samples' reactions to one clip (T, d) by an engine that has seen nothing else.
+
+        Generic and personal reactions are had one after the other, with the same noise.
+        """
         samples, name = given.samples(options.samples), clip_name(clip)
-        for robot in engine.robots:
-            engine.remove_robot(robot)
-        engine.reset()
         profile = GENERIC if kind == "generic" else _profile_name(clip)
         for sample in range(samples):
             held = given.noise_of(clip, sample, samples, self.feature_size)
             engine.add_robot(name, profile, sample, held)
-        face, voice = self._visual(given)[2][clip], _voice(given)[1][clip]
+        face, voice = visual_of(given, self._config)[2][clip], voice_of(given)[1][clip]
         coefficients = np.empty((samples, given.frames, COEFFICIENT_COUNT), np.float32)
         attributes = np.empty((samples, given.frames, ATTRIBUTE_COUNT), np.float32)
-        for frame, token in enumerate(encoded[clip]):
+        for frame, token in enumerate(encoded):
             seen = SpeakerFrame(
-                frame, clip, frame * FRAME_NS, token, bool(face[frame]), bool(voice[frame])
+                frame, 0, frame * FRAME_NS, token, bool(face[frame]), bool(voice[frame])
             )
             for sample, reaction in enumerate(engine.push([seen])):
                 coefficients[sample, frame] = reaction.coefficients
@@ -267,33 +219,6 @@ class BundleGenerator:
 
     def _graph(self, name: str) -> onnxruntime.InferenceSession:
         return load_graph(self._bundle, name, self._device)
-
-
-class CheckpointGenerator(BundleGenerator):
-    """A checkpoint of our own, exported to a passing bundle: one way of inference for both."""
-
-    def __init__(self, checkpoint: Path, options: GenerationOptions) -> None:
-        from perreactor_model.networks.checkpoint import load_checkpoint
-        from perreactor_model.networks.export import export_graphs
-
-        networks = load_checkpoint(checkpoint)
-        self._folder = tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name)
-        files = {path.name: file_sha256(path) for path in export_graphs(networks, folder)}
-        face = np.zeros(COEFFICIENT_COUNT, np.float32)
-        config = networks.config
-        manifest = BundleManifest("checkpoint", True, config, face, "occurrence", files)
-        write_manifest(manifest, folder)
-        super().__init__(Bundle.load(folder), options)
-        self.source = f"checkpoint {checkpoint}"
-
-
-def _voice(given: GenerationInput) -> tuple[np.ndarray, np.ndarray]:
-    """Audio features (N, T, 78), and where there is a voice (N, T)."""
-    shape = (given.clips, given.frames)
-    if given.speaker_audio is None:
-        return np.zeros((*shape, AUDIO_FEATURE_COUNT), np.float32), np.zeros(shape, bool)
-    return given.speaker_audio, np.isfinite(given.speaker_audio).all(axis=-1)
 
 
 def _profile_name(clip: int) -> str:
