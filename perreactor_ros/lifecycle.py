@@ -1,7 +1,8 @@
 """Managed nodes that survive mistakes: theirs, their user's, and invalid requests.
 
-A subclass writes `configure`, `activate`, `deactivate` and `cleanup`, which raise ValueError or OSError
-for a user's mistake; the transition then fails with that sentence in the log and can be tried again.
+A subclass writes `configure`, `activate`, `deactivate` and `cleanup`, which raise ValueError or
+OSError for a user's mistake; the transition then fails with that sentence in the log and can be
+tried again.
 """
 
 import traceback

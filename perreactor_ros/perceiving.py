@@ -1,0 +1,227 @@
+"""The inference side of perception: camera, microphone and analyzer in, speaker behaviour out.
+
+Everything here runs in the inference thread (`worker.py`), except where a docstring says otherwise.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.streaming.perceiver import Perceiver
+from perreactor_ros.audio_types import AudioAdapter, ReceiveStamps
+from perreactor_ros.diagnostics import Quantiles, Rate
+from perreactor_ros.image_messages import compressed_image, raw_image
+from perreactor_ros.messages import behaviour_message, nanoseconds
+from perreactor_ros.msg import SpeakerBehaviour
+
+BACKLOG = 10
+"""Frames (0.4 s) that may wait to be encoded; if more do, all but the newest are skipped."""
+
+_TICK_SECONDS = 0.01
+"""How often the clock is asked what need not be waited for any longer."""
+
+_QUIET_TICK_SECONDS = 0.04
+"""The same when nothing has come for a while."""
+
+_QUIET_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message with the name of its input and when it came, on the node's clock."""
+
+    kind: str
+    message: Any
+    received_ns: int
+
+
+@dataclass(frozen=True)
+class LoadedPerceiver:
+    """What other threads may know of a loaded bundle; never changes."""
+
+    model_id: str
+    provider: str
+    visual_input: str
+    trained: bool
+
+
+class Log(Protocol):
+    """What of a node's logger is used here."""
+
+    def info(self, message: str) -> object: ...
+
+    def warning(self, message: str) -> object: ...
+
+
+class Perceiving:
+    """Feeds the perceiver and publishes what it makes of each frame.
+
+    `now_ns` is the node's clock, `publish` sends a message. `frame_id` overrides the camera's.
+    """
+
+    def __init__(
+        self,
+        now_ns: Callable[[], int],
+        outdated: Callable[[], bool],
+        publish: Callable[[SpeakerBehaviour], None],
+        log: Log,
+        adapter: AudioAdapter,
+        frame_id: str,
+    ) -> None:
+        self.encode_time = Quantiles()
+        self.latency = Quantiles()
+        self.frames = Rate()
+        self.skipped = 0
+        self.refused = 0
+        self.skew_ns: int | None = None
+        self.counters: Mapping[str, int] = {}
+        self._now_ns = now_ns
+        self._outdated = outdated
+        self._publish = publish
+        self._log = log
+        self._adapter = adapter
+        self._frame_id = frame_id
+        self._camera_frame = ""
+        self._receive_stamps = ReceiveStamps()
+        self._said: set[str] = set()
+        self._perceiver: Perceiver | None = None
+        self._model_id = ""
+        self._last_input = time.monotonic()
+        self._take = {
+            "image": self._take_image,
+            "compressed": self._take_compressed,
+            "audio": self._take_audio,
+            "audio_info": self._take_audio_info,
+            "attributes": self._take_attributes,
+            "robot_speaking": self._take_robot_speaking,
+        }
+
+    # --- Jobs for the inference thread -----------------------------------------------------------
+
+    def load(self, bundle: str, options: Mapping[str, Any]) -> LoadedPerceiver:
+        """Load a bundle's encoders. Raises BundleError, DeviceError or ValueError."""
+        verified = Bundle.load(bundle)
+        perceiver = Perceiver(verified, **options)
+        self._perceiver = perceiver
+        self._model_id = verified.model_id
+        return LoadedPerceiver(
+            verified.model_id, perceiver.provider, verified.config.visual_input, verified.trained
+        )
+
+    def unload(self) -> None:
+        """Free the encoders."""
+        self._perceiver = None
+
+    def reset(self) -> None:
+        """Forget all input: a new epoch."""
+        self._receive_stamps.reset()
+        if self._perceiver is not None:
+            self._perceiver.reset()
+
+    # --- Work ------------------------------------------------------------------------------------
+
+    def work(self, received: list[Received]) -> float | None:
+        """Take in what came, publish what is complete; returns when to be called again, seconds."""
+        perceiver = self._perceiver
+        if perceiver is None:
+            return None
+        for each in received:
+            self._take_in(each)
+        now = self._now_ns()
+        if now > 0:  # a simulated clock shows 0 until the first /clock
+            perceiver.advance(now)
+        self._encode(perceiver)
+        self.counters = perceiver.counters
+        self.skew_ns = perceiver.skew_ns
+        if received:
+            self._last_input = time.monotonic()
+        quiet = time.monotonic() - self._last_input > _QUIET_SECONDS
+        return _QUIET_TICK_SECONDS if quiet else _TICK_SECONDS
+
+    def _encode(self, perceiver: Perceiver) -> None:
+        inputs = perceiver.take_inputs()
+        if len(inputs) > BACKLOG:
+            self._say_once("encoding takes too long: skipping to the newest frame")
+            self.skipped += len(inputs) - 1
+            inputs = inputs[-1:]
+        for frame in inputs:
+            begin = time.perf_counter()
+            encoded = perceiver.encode([frame])
+            self.encode_time.add(time.perf_counter() - begin)
+            if self._outdated():
+                return
+            for each in encoded:
+                frame_id = self._frame_id or self._camera_frame
+                self._publish(behaviour_message(each, self._model_id, frame_id))
+                self.latency.add((self._now_ns() - each.stamp_ns) / 1e9)
+                self.frames.tick()
+
+    # --- Inputs ----------------------------------------------------------------------------------
+
+    def _take_in(self, received: Received) -> None:
+        try:
+            self._take[received.kind](received.message, received.received_ns)
+        except ValueError as error:
+            self.refused += 1
+            self._say_once(f"{received.kind}: {error}")
+
+    def _take_image(self, message: Any, received_ns: int) -> None:
+        self._push_image(raw_image(message), message, received_ns)
+
+    def _take_compressed(self, message: Any, received_ns: int) -> None:
+        self._push_image(compressed_image(message), message, received_ns)
+
+    def _push_image(self, image: Any, message: Any, received_ns: int) -> None:
+        self._camera_frame = message.header.frame_id
+        self._loaded().push_image(image, self._stamp(message, received_ns, "images"))
+
+    def _take_audio(self, message: Any, received_ns: int) -> None:
+        sound = self._adapter.read(message)
+        if sound.stamp_ns is None:
+            self._say_unstamped("sound")
+        stamp_ns = self._receive_stamps.stamp(sound, received_ns)
+        self._loaded().push_audio(sound.samples, stamp_ns, sound.rate)
+
+    def _take_audio_info(self, message: Any, _: int) -> None:
+        self._adapter.read_info(message)
+
+    def _take_attributes(self, message: SpeakerBehaviour, received_ns: int) -> None:
+        if len(message.token):
+            raise ValueError(
+                "speaker/attributes is for messages with an empty token; encoded behaviour goes to "
+                "speaker/behaviour"
+            )
+        if not message.attributes_known:
+            return
+        self._camera_frame = message.header.frame_id
+        self._loaded().push_attributes(
+            np.array(message.attributes, np.float32),
+            np.array(message.face_3dmm, np.float32),
+            self._stamp(message, received_ns, "attributes"),
+        )
+
+    def _take_robot_speaking(self, message: Any, received_ns: int) -> None:
+        self._loaded().set_robot_speaking(bool(message.data), received_ns)
+
+    def _stamp(self, message: Any, received_ns: int, what: str) -> int:
+        stamp_ns = nanoseconds(message.header.stamp)
+        if stamp_ns:
+            return stamp_ns
+        self._say_unstamped(what)
+        return received_ns
+
+    def _say_unstamped(self, what: str) -> None:
+        self._say_once(f"{what} without a stamp: the time of receipt is used")
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said and len(self._said) < 100:
+            self._said.add(text)
+            self._log.warning(text)
+
+    def _loaded(self) -> Perceiver:
+        assert self._perceiver is not None, "input is taken only when a bundle is loaded"
+        return self._perceiver
