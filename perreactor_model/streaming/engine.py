@@ -267,7 +267,7 @@ class ReactionEngine:
         self.counters["frames"] += len(frames)
         self.counters["steps"] += 1
         numbers = np.array([frame.index for frame in frames], np.int64)
-        tokens = np.stack([frame.token for frame in frames]).astype(np.float32, copy=False)
+        tokens = np.array([frame.token for frame in frames], np.float32)
         mean, deviation = self._speaker.step(numbers, tokens)
         states = {key: state for key, state in self._robots.items() if not state.silent}
         faces = self._synthesis.react(states, frames, mean, deviation, self._speaker.memory)

@@ -8,7 +8,6 @@ not depend on who else is in the batch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,12 @@ from perreactor_model.streaming.window import AttentionCache
 
 if TYPE_CHECKING:
     import onnxruntime
+
+RobotKey = tuple[str, int]
+"""Robot and sample."""
+
+LaneKey = tuple[RobotKey, int]
+"""Whose lane, and the block of the `paper` decoder that it decodes (0 for ever with `aligned`)."""
 
 
 class DecoderLanes:
@@ -32,14 +37,14 @@ class DecoderLanes:
         self._layers = [str(layer) for layer in range(config.decoder_layers)]
         head_size = config.feature_size // config.heads
         self._past = AttentionCache(self._layers, config.heads, head_size, slots)
-        self._keys: list[Hashable] = []
+        self._keys: list[LaneKey] = []
 
     @property
-    def keys(self) -> list[Hashable]:
+    def keys(self) -> list[LaneKey]:
         """The lanes that run, in the order of the batch."""
         return self._keys
 
-    def keep(self, wanted: list[Hashable]) -> None:
+    def keep(self, wanted: list[LaneKey]) -> None:
         """Drop the lanes that are not wanted and start those that are new, with an empty past."""
         for key in [key for key in self._keys if key not in wanted]:
             self._past.remove_row(self._keys.index(key))

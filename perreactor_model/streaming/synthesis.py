@@ -18,16 +18,13 @@ import numpy as np
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.streaming.fade import GENERIC_SOURCE, PERSONAL_SOURCE, Mix
 from perreactor_model.streaming.frames import SpeakerFrame
-from perreactor_model.streaming.lanes import DecoderLanes
+from perreactor_model.streaming.lanes import DecoderLanes, RobotKey
 from perreactor_model.streaming.presence import smooth_step
 from perreactor_model.streaming.robots import Face, RobotState
 from perreactor_model.streaming.window import AttentionCache
 
 if TYPE_CHECKING:
     import onnxruntime
-
-RobotKey = tuple[str, int]
-"""Robot and sample."""
 
 
 class Synthesis:
@@ -50,11 +47,12 @@ class Synthesis:
             GENERIC_SOURCE: DecoderLanes(generic, config, slots),
             PERSONAL_SOURCE: DecoderLanes(personal, config, slots),
         }
-        self._origin: int | None = None
+        self._origin = 0
+        self._begun = False
 
     def clear(self) -> None:
         """Forget every past; the next frame begins a block."""
-        self._origin = None
+        self._begun = False
         for lanes in self._decoders.values():
             lanes.clear()
 
@@ -72,8 +70,8 @@ class Synthesis:
         keys and values for each decoder, the new frames included.
         """
         numbers = [frame.index for frame in frames]
-        if self._origin is None:
-            self._origin = numbers[0]
+        if not self._begun:
+            self._begun, self._origin = True, numbers[0]
         mixes = {key: [state.fade.at(n) for n in numbers] for key, state in robots.items()}
         noise = {
             key: np.stack([state.noise.at(n) for n in numbers])
