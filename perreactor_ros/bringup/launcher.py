@@ -13,12 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Protocol
 
 from perreactor_ros.bringup.processes import ProcessSpec
 
 USER_ERROR = 2
 """Exit status of a process whose arguments are wrong: starting it again would not help."""
+
+
+class Output(Protocol):
+    """Where lines go: any text file, or what takes whole lines like one."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Launcher:
         self,
         specs: Sequence[ProcessSpec],
         *,
-        output: TextIO | None = None,
+        output: Output | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._patience = patience or Patience()
@@ -273,14 +281,15 @@ class _Process:
 class _Printer:
     """Whole lines from many threads, each behind the name of its process."""
 
-    def __init__(self, output: TextIO) -> None:
+    def __init__(self, output: Output) -> None:
         self._output = output
         self._lock = threading.Lock()
 
     def line(self, name: str, text: str) -> None:
         with self._lock:
             try:
-                print(f"[{name}] {text}", file=self._output, flush=True)
+                self._output.write(f"[{name}] {text}\n")
+                self._output.flush()
             except (ValueError, OSError):
                 pass  # whoever read us is gone; the processes are still to be looked after
 

@@ -75,17 +75,20 @@ ARGUMENTS = (
 
 @dataclass(frozen=True)
 class Robot:
-    """A robot that reacts, and the listener profile that it starts with."""
+    """A robot that reacts, and the listener profile that it starts with.
+
+    Without a `profile`, its parameter `listener_profile` decides (generic by default).
+    """
 
     name: str
-    profile: str = "generic"
+    profile: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}:{self.profile}"
+        return self.name if self.profile is None else f"{self.name}:{self.profile}"
 
 
 def parse_robots(text: str) -> tuple[Robot, ...]:
-    """Read `robot_a:warm,robot_b`; a robot without a profile gets `generic`. Empty text: no robots.
+    """Read `robot_a:warm,robot_b`, where robot_b has no profile. Empty text: no robots.
 
     Only the first colon separates, so `robot_a:replay:/some/file.csv` is a profile like any other.
     Raises BringupError on a name that ROS would refuse, an empty profile or a robot named twice.
@@ -102,7 +105,7 @@ def parse_robots(text: str) -> tuple[Robot, ...]:
             raise BringupError(f"robots: {name!r} has an empty profile; write {name}:generic")
         if name in {robot.name for robot in robots}:
             raise BringupError(f"robots: {name!r} is given twice; each robot needs its own name")
-        robots.append(Robot(name, profile or "generic"))
+        robots.append(Robot(name, profile or None))
     return tuple(robots)
 
 

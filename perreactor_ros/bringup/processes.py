@@ -22,7 +22,7 @@ RESPAWN_DELAY = 1.0
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 """Either of them set means that the user has chosen the transports; Humble knows the first only."""
 
-Parameter = str | bool | int | float | tuple[str, ...]
+Parameter = str | bool | int | float
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def face_view_process(
         options,
         environment,
         {
-            "robots": tuple(robot.name for robot in options.robots),
+            "robots": ",".join(map(str, options.robots)),
             "record": str(record.absolute()),
         },
         _remappings(image=options.image_topic, audio=options.audio_topic),
@@ -120,6 +120,11 @@ def executable_path(name: str) -> Path:
     if not path.is_file():
         raise BringupError(f"{PACKAGE} is built without its executable {name!r}; build it again")
     return path
+
+
+def share_folder() -> Path:
+    """Where the build installed this package's configuration, bundles and speakers."""
+    return _prefix() / "share" / PACKAGE
 
 
 def _process(
@@ -153,7 +158,7 @@ def _perception_parameters(options: BringupOptions) -> dict[str, Parameter]:
 
 
 def _reactor_parameters(options: BringupOptions) -> dict[str, Parameter]:
-    robots = tuple(str(robot) for robot in options.robots) or None
+    robots = ",".join(map(str, options.robots)) or None
     return {**_given(robots=robots), **_perception_parameters(options)}
 
 
@@ -170,7 +175,7 @@ def _transport_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Shared memory large enough for camera images, unless the user has chosen transports."""
     if any(environment.get(variable) for variable in PROFILE_VARIABLES):
         return {}
-    return {PROFILE_VARIABLES[0]: str(_prefix() / "share" / PACKAGE / "fastdds.xml")}
+    return {PROFILE_VARIABLES[0]: str(share_folder() / "fastdds.xml")}
 
 
 def _prefix() -> Path:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from perreactor_ros.bringup.options import ARGUMENTS, BringupError, BringupOptions, Robot
+from perreactor_ros.bringup.options import (
+    ARGUMENTS,
+    BringupError,
+    BringupOptions,
+    Robot,
+    parse_robots,
+)
 from perreactor_ros.bringup.processes import face_view_process, process_list
 from perreactor_ros.commands import bringup
 
@@ -42,7 +48,8 @@ def test_without_arguments_perception_and_a_reactor_wait_for_image_and_audio():
 def test_the_parameter_file_has_one_robot_a_with_the_generic_profile(workspace: Path):
     path = workspace / "share" / "perreactor_ros" / "config" / "reactor.yaml"
     parameters = yaml.safe_load(path.read_text())["/**"]["ros__parameters"]
-    assert parameters["robots"] == ["robot_a:generic"]
+    assert parse_robots(parameters["robots"]) == (Robot("robot_a"),)
+    assert parameters["listener_profile"] == "generic"
     assert parameters["autostart"] is True
 
 
@@ -56,9 +63,9 @@ def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(work
         assert set(spec.parameters) <= known, spec.name
 
 
-def test_robots_and_profiles_reach_the_reactor_as_a_list_of_texts():
+def test_robots_reach_the_reactor_with_the_profiles_that_were_given():
     arguments = _specs(robots="robot_a:warm, robot_b")["reactor"].ros_arguments()
-    assert 'robots:=["robot_a:warm", "robot_b:generic"]' in arguments
+    assert 'robots:="robot_a:warm,robot_b"' in arguments
 
 
 def test_a_profile_may_hold_a_colon_itself():

@@ -1,0 +1,151 @@
+"""Is a face alive? Measures of movement that need no truth, for networks trained or not.
+
+A face is the row of its 25 attributes, which share a scale of 0..1 or -1..1 in every bundle; the
+distance of two faces is the Euclidean one. Three questions are answered: does it move without
+jumps, do two profiles differ by more than each drifts, does it depend on the speaker.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.contract import FRAME_RATE
+from perreactor_model.media.video import PictureFrame, SoundBlock, probe, read_media
+from perreactor_model.streaming.frames import Reaction
+from perreactor_model.streaming.reactor import Reactor
+
+BLOCK_SECONDS = 5.0
+"""Length over which a face is averaged to see where it has drifted to."""
+
+JUMP_LIMIT = 8.0
+"""Times the typical step; a face that is put somewhere else at once exceeds it by far."""
+
+MOTION_FLOOR = 1e-4
+"""Typical step below which a face stands still."""
+
+PROFILE_LIMIT = 3.0
+"""Times its own drift by which a profile must differ from another one."""
+
+SPEAKER_LIMIT = 0.1
+"""Share of its own movement by which a face must differ once the speaker is another one."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Steps from one frame to the next of one face: distances, no unit."""
+
+    typical: float
+    """The median step."""
+    largest: float
+
+    @property
+    def ratio(self) -> float:
+        """The largest step as a multiple of the typical one."""
+        return self.largest / self.typical if self.typical > 0 else np.inf
+
+    @property
+    def passed(self) -> bool:
+        """It moves, and without jumps."""
+        return self.typical > MOTION_FLOOR and self.ratio < JUMP_LIMIT
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A distance between faces against what one face does by itself."""
+
+    distance: float
+    own: float
+    limit: float
+
+    @property
+    def ratio(self) -> float:
+        """The distance as a multiple of the face's own change."""
+        return self.distance / self.own if self.own > 0 else np.inf
+
+    @property
+    def passed(self) -> bool:
+        """The distance is above `limit` times what one face does by itself."""
+        return self.distance > MOTION_FLOOR and self.ratio > self.limit
+
+
+def motion(attributes: np.ndarray, frames: np.ndarray) -> Motion | None:
+    """Movement of a face: `attributes` (T, 25) at frame numbers `frames` (T,).
+
+    Only neighbouring frames are compared, so what was never published is no jump. None where there
+    are fewer than two seconds of them.
+    """
+    neighbours = np.diff(frames) == 1
+    if neighbours.sum() < 2 * FRAME_RATE:
+        return None
+    steps = np.linalg.norm(np.diff(attributes, axis=0)[neighbours], axis=1)
+    return Motion(float(np.median(steps)), float(steps.max()))
+
+
+def profile_contrast(one: np.ndarray, other: np.ndarray) -> Contrast | None:
+    """How far two profiles' faces, (T, 25) each and of the same time, lie apart.
+
+    The distance is that of the two mean faces. A profile's drift is how far its mean over a block
+    of 5 s lies from its mean over all time (root mean square over the blocks); the larger drift of
+    the two counts. None where there are fewer than two blocks.
+    """
+    block = round(BLOCK_SECONDS * FRAME_RATE)
+    if min(len(one), len(other)) < 2 * block:
+        return None
+    drift = max(_drift(one, block), _drift(other, block))
+    distance = float(np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)))
+    return Contrast(distance, drift, PROFILE_LIMIT)
+
+
+def speaker_contrast(one: np.ndarray, other: np.ndarray) -> Contrast | None:
+    """How far reactions to two speakers, (T, 25) each, lie apart frame by frame.
+
+    Both must come from the same robot, profile and seed: then the noise is the same, and the same
+    speaker would give a distance of 0 exactly. The distance and the face's own movement around its
+    mean are root mean squares over time. None where there are less than two seconds.
+    """
+    length = min(len(one), len(other))
+    if length < 2 * FRAME_RATE:
+        return None
+    one, other = one[:length], other[:length]
+    own = max(_rms(one - one.mean(axis=0)), _rms(other - other.mean(axis=0)))
+    return Contrast(_rms(one - other), own, SPEAKER_LIMIT)
+
+
+def reactions_to_video(
+    bundle: Bundle | str | Path, video: str | Path, robots: Mapping[str, str], seconds: float
+) -> dict[str, np.ndarray]:
+    """Attributes (T, 25) of each robot's reaction to the first `seconds` of a video.
+
+    Needs no ROS and no live time. Raises VideoError, BundleError or ProfileError.
+    """
+    reactor = Reactor.load(bundle, robots=robots)
+    silent = not probe(video).has_sound
+    reactions: list[Reaction] = []
+    for item in read_media(video):
+        if item.stamp_ns > seconds * 1e9:
+            break
+        if isinstance(item, PictureFrame):
+            reactions += reactor.push(image=item.image, stamp_ns=item.stamp_ns)
+        else:
+            assert isinstance(item, SoundBlock)
+            sound = (item.samples, item.stamp_ns, item.rate)
+            reactions += reactor.push(audio=sound[0], audio_stamp_ns=sound[1], sample_rate=sound[2])
+        if silent:
+            reactions += reactor.advance(item.stamp_ns)  # nobody waits for a voice
+    reactions += reactor.finish()
+    rows = {robot: [r.attributes for r in reactions if r.robot == robot] for robot in robots}
+    return {robot: np.array(values, np.float32) for robot, values in rows.items()}
+
+
+def _drift(attributes: np.ndarray, block: int) -> float:
+    count = len(attributes) // block
+    means = attributes[: count * block].reshape(count, block, -1).mean(axis=1)
+    return _rms(means - attributes.mean(axis=0))
+
+
+def _rms(differences: np.ndarray) -> float:
+    """Root mean square over rows of their length."""
+    return float(np.sqrt((differences.astype(np.float64) ** 2).sum(axis=1).mean()))
