@@ -30,10 +30,9 @@ def flat_float32(values: Any, size: int, what: str) -> np.ndarray:
 
     Raises ValueError naming `what` and the shape if it has any other shape.
     """
-    array = np.ascontiguousarray(values, np.float32)
-    if array.shape != (size,):
-        raise ValueError(f"{what} has shape {array.shape}, expected ({size},)")
-    return array
+    if np.shape(values) != (size,):
+        raise ValueError(f"{what} has shape {np.shape(values)}, expected ({size},)")
+    return np.ascontiguousarray(values, np.float32)
 
 
 # --- Stamps --------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import pytest
 
+from perreactor_model.bundle.manifest import find_bundle
+
 REPOSITORY = Path(__file__).parents[2]
 HAS_ROS = importlib.util.find_spec("rclpy") is not None
 collect_ignore_glob = [] if HAS_ROS else ["test_*.py"]
@@ -73,9 +75,9 @@ def behaviour(graph, bundle: Path) -> Callable:
 
 @pytest.fixture(scope="session")
 def bundle() -> Path:
-    return REPOSITORY / "resource" / "bundles" / "untrained_facial_attributes"
+    return find_bundle("untrained_facial_attributes")
 
 
 @pytest.fixture(scope="session")
 def face_bundle() -> Path:
-    return REPOSITORY / "resource" / "bundles" / "untrained_face_image"
+    return find_bundle("untrained_face_image")
