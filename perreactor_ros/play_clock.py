@@ -2,7 +2,7 @@
 
 import threading
 
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ROSClock
 
 _NS = 1_000_000_000
 _LONGEST_NAP = 0.25
@@ -60,7 +60,7 @@ class PlayClock:
             self._start_ns += step
 
     def _simulated(self) -> bool:
-        return self._clock.clock_type == ClockType.ROS_TIME and self._clock.ros_time_is_active
+        return isinstance(self._clock, ROSClock) and self._clock.ros_time_is_active
 
     def _now(self) -> int:
         return self._clock.now().nanoseconds

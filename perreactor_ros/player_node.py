@@ -37,6 +37,7 @@ _JPEG_QUALITY = 90
 _LAST_WORDS = Duration(seconds=2)
 
 PARAMETERS = (
+    process.NAMESPACE,
     Parameter("video", "Video file to play; read when the node is configured."),
     Parameter("loop", "Begin anew at the end; read when the node is configured."),
     Parameter(
@@ -61,7 +62,13 @@ PARAMETERS = (
         True,
         choices=IMAGE_ENCODINGS,
     ),
-    Parameter("audio_rate", "Samples a second, Hz; 0: as recorded.", True, low=0, high=192000),
+    Parameter(
+        "sample_rate",
+        "Samples a second of the sound, Hz; 0: as recorded.",
+        True,
+        low=0,
+        high=192000,
+    ),
     Parameter("chunk_ms", "Length of a chunk of sound, milliseconds.", True, low=5, high=500),
     Parameter("camera_frame", "frame_id of the pictures.", True),
     Parameter("microphone_frame", "frame_id of the sound.", True),
@@ -78,9 +85,9 @@ class PlayerNode(ManagedNode):
 
     def __init__(self, namespace: str = "") -> None:
         super().__init__("player", namespace=namespace)
-        self._values = declare(self, PARAMETERS)
+        self._values = declare(self, PARAMETERS, {"namespace": namespace})
         self._settings: PlaybackSettings | None = None
-        self._publishers: dict[type, Publisher] = {}
+        self._outputs: dict[type, Publisher] = {}
         self._decoder: Prefetched | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -92,8 +99,10 @@ class PlayerNode(ManagedNode):
     def configure(self) -> None:
         self._settings = self._read_settings()
         jpeg = self._values["image_encoding"] == "jpeg"
-        topic, kind = ("image/compressed", CompressedImage) if jpeg else ("image", Image)
-        self._publishers = {
+        # As image_transport does: below the name that `image` may be remapped to.
+        topic = f"{self.resolve_topic_name('image')}/compressed" if jpeg else "image"
+        kind = CompressedImage if jpeg else Image
+        self._outputs = {
             PictureFrame: advertise(self, kind, topic, IMAGE_OUT, managed=True),
             SoundBlock: advertise(self, AudioChunk, "audio", AUDIO_OUT, managed=True),
         }
@@ -115,9 +124,9 @@ class PlayerNode(ManagedNode):
         self._decoder = self._thread = None
 
     def cleanup(self) -> None:
-        for publisher in self._publishers.values():
+        for publisher in self._outputs.values():
             self.destroy_publisher(publisher)
-        self._publishers = {}
+        self._outputs = {}
 
     def _read_settings(self) -> PlaybackSettings:
         video = self.get_parameter("video").value
@@ -133,11 +142,11 @@ class PlayerNode(ManagedNode):
             loop=self.get_parameter("loop").value,
             size=(width, height) if width else None,
             frame_rate=self._values["image_rate"] or None,
-            audio_rate=self._values["audio_rate"] or None,
+            audio_rate=self._values["sample_rate"] or None,
             block_ms=self._values["chunk_ms"],
         )
 
-    # --- In the playing thread ---------------------------------------------------------------------
+    # --- In the playing thread -------------------------------------------------------------------
 
     def _play(self) -> None:
         log, decoder = self.get_logger(), self._decoder
@@ -154,7 +163,7 @@ class PlayerNode(ManagedNode):
                 if not clock.wait_for(item.complete_ns):
                     return
                 message.header.stamp = stamp(clock.stamp_of(item.stamp_ns))
-                self._publishers[type(item)].publish(message)
+                self._outputs[type(item)].publish(message)
         except ValueError as error:
             log.error(f"{self._settings.path} cannot be played on: {error}")
         except Exception:
@@ -167,18 +176,18 @@ class PlayerNode(ManagedNode):
     def _end(self, say: Callable[[str], Any]) -> None:
         say("the recording is over")
         if self._values["exit_at_end"]:
-            for publisher in self._publishers.values():
+            for publisher in self._outputs.values():
                 publisher.wait_for_all_acked(_LAST_WORDS)
             self.context.try_shutdown()
 
     def _wait_for_subscribers(self) -> bool:
-        publishers = self._publishers.values()
+        publishers = self._outputs.values()
         while not all(publisher.get_subscription_count() for publisher in publishers):
             if self._stopping.wait(0.02):
                 return False
         return True
 
-    # --- In the decoder's thread -------------------------------------------------------------------
+    # --- In the decoder's thread -----------------------------------------------------------------
 
     def _message(self, item: PictureFrame | SoundBlock) -> Image | CompressedImage | AudioChunk:
         """The message without its stamp."""

@@ -90,7 +90,7 @@ def _draw_panel(tile: np.ndarray, panel: Panel, options: DrawingOptions | None) 
     scale = 0.55 if width >= 300 else 0.4
     line = 20 if width >= 300 else 17
     if panel.attributes is None or panel.coefficients is None:
-        _write(tile, "no reaction yet", (10, height // 2), scale, _INK)
+        _write(tile, "no reaction", (10, height // 2), scale, _INK)
     else:
         left, top = (width - side) // 2, (height - _CAPTION_HEIGHT - side) // 2
         tile[top : top + side, left : left + side] = draw_face(

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class PlaybackSettings:
-    """What to play and how. `size` (width, height), `frame_rate` and `audio_rate` None: as filmed."""
+    """What to play and how; None for `size` (width, height) or a rate: as it was filmed."""
 
     path: Path
     loop: bool = False

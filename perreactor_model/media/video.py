@@ -1,11 +1,11 @@
 """Reading any video file with its sound, in the order in which things happen.
 
 `read_media` yields `PictureFrame` and `SoundBlock` records in the order in which a camera and a
-microphone would have sent them: a block of sound is complete with its last sample. Stamps are integer
-nanoseconds from the start of the file, the same zero for picture and sound, so both stay in step.
-Pictures and sound are demuxed separately: the memory held does not depend on how a file interleaves
-them. Frames keep their own presentation times (variable frame rate included) unless a constant
-`frame_rate` is asked for.
+microphone would have sent them: a block of sound is complete with its last sample. Stamps are
+integer nanoseconds from the start of the file, the same zero for picture and sound, so both stay in
+step. Pictures and sound are demuxed separately: the memory held does not depend on how a file
+interleaves them. Frames keep their own presentation times (variable frame rate included) unless a
+constant `frame_rate` is asked for.
 """
 
 import heapq
