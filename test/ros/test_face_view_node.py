@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from live_graph import FRAME_NS, _Ticking, set_stamp, stamp_of
+from live_graph import FRAME_NS, _Ticking, stamp_of
 from perreactor_ros.msg import FacialReaction
 from sensor_msgs.msg import Image
 
@@ -150,8 +150,8 @@ def test_a_recording_must_be_an_mp4_file(graph, tmp_path):
     assert view.says(r"record is '.*view\.txt': give a path that ends in \.mp4")
 
 
-def test_views_need_somebody_who_looks(graph):
-    """Drawing costs processor time, so without subscriber and recording nothing is drawn."""
+def test_somebody_who_looks_later_gets_views_too(graph):
+    """Without subscriber and recording nothing is drawn, to save processor time."""
     Conversation(graph, robots=("robot_a",))
     graph.start("face_view", {"robots": "robot_a"})
     graph.wait_for_state("face_view", "active")
