@@ -6,6 +6,7 @@ a second, picks what fits together; a drawing thread draws, publishes and encode
 keep up, views are dropped and counted.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,10 +182,18 @@ class FaceViewNode(ManagedNode):
         panels = [self._panel(robot.name, robot.profile or "", shown) for robot in self._robots]
         caption = self.get_parameter("caption").value or self._note_of(shown)
         picture = compose(self._decoded(shown.image), panels, caption, self._options)
-        if self._output.get_subscription_count():
-            self._output.publish(image_message(picture, shown.stamp_ns))
+        self._publish(picture, shown.stamp_ns)
         if self._recorder is not None:
             self._recorder.write(picture, view.now_ns, shown.stamp_ns)
+
+    def _publish(self, picture: np.ndarray, stamp_ns: int) -> None:
+        try:
+            if self._output.get_subscription_count():
+                self._output.publish(image_message(picture, stamp_ns))
+        except Exception:
+            if self.context.ok():
+                raise
+            # Ctrl-C ended ROS under the publisher; the recording goes on to its end.
 
     def _panel(self, robot: str, profile: str, shown: Shown) -> Panel:
         message = shown.reactions[robot]
@@ -237,7 +246,9 @@ class FaceViewNode(ManagedNode):
         if recorder is not None:
             recorder.close()
             if recorder.pictures:
-                self.get_logger().info(f"recorded {recorder.path}")
+                text = f"recorded {recorder.path}"
+                # At the end of the process ROS is shut down already: its log would complain.
+                self.get_logger().info(text) if self.context.ok() else print(text, file=sys.stderr)
 
 
 class _Application:

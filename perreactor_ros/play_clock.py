@@ -19,7 +19,7 @@ class PlayClock:
 
     A time t of the recording has the stamp `start + t` and is due at `start + t / rate`. When the
     clock jumps, `start` jumps with it, so that playing goes on. Used by one thread; `stopping`
-    ends every wait.
+    ends every wait. `lateness_ns` says how long ago what was waited for last had been due.
     """
 
     def __init__(self, clock: Clock, rate: float, stopping: threading.Event) -> None:
@@ -28,6 +28,7 @@ class PlayClock:
         self._stopping = stopping
         self._start_ns = 0
         self._last_ns = 0
+        self.lateness_ns = 0
 
     def begin(self) -> bool:
         """Time 0 of the recording is now; waits for simulated time to begin. False when stopped."""
@@ -47,6 +48,7 @@ class PlayClock:
             now = self._now()
             self._follow_jump(now)
             missing = self._start_ns + time_ns / self._rate - now
+            self.lateness_ns = max(0, -round(missing))
             if missing <= 0:
                 return True
             nap = min(missing / _NS, _LONGEST_NAP)
