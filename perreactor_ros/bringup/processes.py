@@ -106,6 +106,7 @@ def face_view_process(
         {
             "robots": ",".join(map(str, options.robots)),
             "record": str(record.absolute()),
+            **_given(bundle=options.bundle),
         },
         _remappings(image=options.image_topic, audio=options.audio_topic),
         respawn=False,  # it would overwrite its own recording

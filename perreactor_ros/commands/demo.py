@@ -21,6 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 from perreactor_model import liveness
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.media.video import probe
+from perreactor_model.media.view_recorder import free_path
 from perreactor_ros.bringup.launcher import Launcher
 from perreactor_ros.bringup.options import BringupError, BringupOptions
 from perreactor_ros.bringup.processes import (
@@ -78,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = Bundle.load(options.bundle or default_of("bundle"))
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    recording, log = folder / "demo.mp4", folder / "demo.log"
+    recording = free_path(folder / "demo.mp4")
+    log = recording.with_suffix(".log")
     console = sys.stderr if arguments.json else sys.stdout
     _introduce(options, bundle, arguments.seconds, console)
     specs = [*process_list(options), face_view_process(options, record=recording)]
