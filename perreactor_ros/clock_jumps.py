@@ -16,7 +16,9 @@ def on_clock_jump(node: Node, callback: Callable[[], object]) -> object:
     The jump is over then. The callback is in force for as long as the result is kept.
     """
 
-    def jumped(_: TimeJump) -> None:
+    def jumped(jump: TimeJump) -> None:
+        if node.get_clock().now().nanoseconds == jump.delta.nanoseconds:
+            return  # simulated time began: it had stood at 0 until the first /clock
         node.get_logger().info("the clock jumped: starting afresh")
         callback()
 

@@ -90,6 +90,7 @@ class Perceiving:
         self._said: set[str] = set()
         self._perceiver: Perceiver | None = None
         self._model_id = ""
+        self._epochs_before = 0
         self._last_input = time.monotonic()
         self._take = {
             "image": self._take_image,
@@ -113,7 +114,9 @@ class Perceiving:
         )
 
     def unload(self) -> None:
-        """Free the encoders."""
+        """Free the encoders. What another perceiver says later is of later epochs."""
+        if self._perceiver is not None:
+            self._epochs_before += self._perceiver.epoch + 1
         self._perceiver = None
 
     def reset(self) -> None:
@@ -155,6 +158,7 @@ class Perceiving:
             if self._outdated():
                 return
             for each in encoded:
+                each.epoch += self._epochs_before
                 frame_id = self._frame_id or self._camera_frame
                 self._publish(behaviour_message(each, self._model_id, frame_id))
                 self.latency.add((self._now_ns() - each.stamp_ns) / 1e9)

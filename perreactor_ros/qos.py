@@ -1,8 +1,8 @@
 """Quality of service of every topic, and publishers and subscriptions that report a mismatch.
 
-Sensors are heard best-effort, so that any camera driver matches; behaviour and reactions are reliable
-and volatile, so that both kinds of subscriber match; state is latched. Each can be overridden with
-ROS's own parameters (`qos_overrides.<topic>.subscription.reliability`, ...).
+Sensors are heard best-effort, so that any camera driver matches; behaviour and reactions are
+reliable and volatile, so that both kinds of subscriber match; state is latched. Each can be
+overridden with ROS's own parameters (`qos_overrides.<topic>.subscription.reliability`, ...).
 """
 
 from collections.abc import Callable

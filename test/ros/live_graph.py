@@ -341,6 +341,7 @@ class Behaviour(_Ticking):
         manifest = read_manifest(bundle / "bundle.json")
         self.speaking = True
         self.epoch = 0
+        self.last_index = -1
         self._model_id = manifest.model_id
         self._size = manifest.model.feature_size
         topic = f"{namespace}/speaker/behaviour".lstrip("/")
@@ -349,6 +350,7 @@ class Behaviour(_Ticking):
 
     def publish(self, index: int, stamp_ns: int) -> None:
         if self.speaking:
+            self.last_index = index
             self._publisher.publish(self.message(index, stamp_ns))
 
     def message(self, index: int, stamp_ns: int) -> SpeakerBehaviour:
