@@ -43,7 +43,7 @@ class Workspace:
         command = [
             self.environment.python, "-m", "colcon", "--log-level", "error", "build",
             "--base-paths", ".", "--packages-select", "perreactor_ros", "--symlink-install",
-            "--event-handlers", "console_stderr-", "console_start_end-", "summary-",
+            "--event-handlers", "console_start_end-", "summary-",
             "--cmake-args", f"-DPython3_EXECUTABLE={self.environment.python}",
             "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release", "--no-warn-unused-cli",
         ]
