@@ -91,7 +91,7 @@ class Environment:
         return variables
 
     def _works(self, same_version: bool) -> bool:
-        question = [self.python, "-I", "-c", "import sys; print(*sys.version_info[:2])"]
+        question = [str(self.python), "-I", "-c", "import sys; print(*sys.version_info[:2])"]
         try:
             answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError):
@@ -112,5 +112,5 @@ class Environment:
     def _pip(self, *words: str) -> None:
         options = ["--disable-pip-version-check", "--no-input", "--quiet"]
         variables = self.variables() | {"PIP_USER": "0"}
-        command = [self.python, "-m", "pip", *options, *words]
+        command = [str(self.python), "-m", "pip", *options, *words]
         subprocess.run(command, check=True, env=variables, stdin=subprocess.DEVNULL)

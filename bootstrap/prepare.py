@@ -26,7 +26,10 @@ PURPOSES = {
 
 
 def prepare(purpose: str) -> None:
-    """Bring `.venv`, `build` and `install` up to date. Raises CalledProcessError where a tool fails."""
+    """Bring `.venv`, `build` and `install` up to date.
+
+    Raises CalledProcessError where a tool fails.
+    """
     environment = Environment(ROOT / ".venv", ROOT / "requirements")
     environment.create(asked_for=os.environ.get("PYTHON"))
     environment.install(PURPOSES[purpose], torch_index=os.environ.get("TORCH_INDEX"))

@@ -41,7 +41,7 @@ class Workspace:
             foundation.write_text(self.foundation())
         # fmt: off
         command = [
-            self.environment.python, "-m", "colcon", "--log-level", "error", "build",
+            str(self.environment.python), "-m", "colcon", "--log-level", "error", "build",
             "--base-paths", ".", "--packages-select", "perreactor_ros", "--symlink-install",
             "--event-handlers", "console_start_end-", "summary-",
             "--cmake-args", f"-DPython3_EXECUTABLE={self.environment.python}",
@@ -79,9 +79,7 @@ class Workspace:
         if path.is_file():
             return [path]
         return sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file() and "__pycache__" not in file.parts
+            file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts
         )
 
     def _relative(self, file: Path) -> bytes:

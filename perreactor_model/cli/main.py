@@ -36,7 +36,7 @@ class Command:
 COMMANDS = {
     "demo": Command("perreactor_ros.commands.demo", "two robots react live to a person in a video"),
     "bringup": Command("perreactor_ros.commands.bringup", "start the nodes, without ros2 launch"),
-    "generate": Command("perreactor_model.cli.generate", "generate reactions to recorded behaviour"),
+    "generate": Command("perreactor_model.cli.generate", "generate reactions to a recording"),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),
