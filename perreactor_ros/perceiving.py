@@ -3,20 +3,24 @@
 Everything here runs in the inference thread (`worker.py`), except where a docstring says otherwise.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from perreactor_model.bundle.manifest import Bundle
-from perreactor_model.streaming.perceiver import Perceiver
 from perreactor_ros.audio_types import AudioAdapter, ReceiveStamps
 from perreactor_ros.diagnostics import Quantiles, Rate
 from perreactor_ros.image_messages import compressed_image, raw_image
 from perreactor_ros.messages import behaviour_message, nanoseconds
 from perreactor_ros.msg import SpeakerBehaviour
+
+if TYPE_CHECKING:
+    from perreactor_model.streaming.perceiver import Perceiver
 
 BACKLOG = 10
 """Frames (0.4 s) that may wait to be encoded; if more do, all but the newest are skipped."""
@@ -105,6 +109,9 @@ class Perceiving:
 
     def load(self, bundle: str, options: Mapping[str, Any]) -> LoadedPerceiver:
         """Load a bundle's encoders. Raises BundleError, DeviceError or ValueError."""
+        # Imported here, for it takes long (SciPy) and the node shall be in the graph before that.
+        from perreactor_model.streaming.perceiver import Perceiver
+
         verified = Bundle.load(bundle)
         perceiver = Perceiver(verified, **options)
         self._perceiver = perceiver

@@ -55,8 +55,12 @@ def run(name: str, build: Callable[[str], Application], args: Sequence[str] | No
     rclpy.init(args=arguments)
     try:
         application = build(_namespace(name, namespace))
-    except ValueError as error:
+    except Exception as error:
+        if stopped:  # a signal came while the nodes were made; ROS was shut down under them
+            return
         rclpy.try_shutdown()
+        if not isinstance(error, ValueError):
+            raise
         print(f"perreactor: error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     logging.getLogger("perreactor_model").addHandler(_RosLog(application.nodes[0]))
@@ -106,7 +110,7 @@ def _spin(application: Application) -> None:
     log = application.nodes[0].get_logger()
     failures = 0
     try:
-        application.begin()
+        _begin(application)
         while rclpy.ok():
             try:
                 executor.spin_once()
@@ -123,6 +127,14 @@ def _spin(application: Application) -> None:
                     raise
     finally:
         executor.shutdown(timeout_sec=0)
+
+
+def _begin(application: Application) -> None:
+    try:
+        application.begin()
+    except Exception:
+        if rclpy.ok():  # else a signal shut ROS down in the middle of it
+            raise
 
 
 class _RosLog(logging.Handler):
