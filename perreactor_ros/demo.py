@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.node import Node
 
 from perreactor_model import liveness
-from perreactor_model.contract import EXPRESSION_SLICE, EXPRESSIONS, FRAME_RATE
+from perreactor_model.contract import ATTRIBUTE_COUNT, EXPRESSION_SLICE, EXPRESSIONS, FRAME_RATE
 from perreactor_model.media.face_drawing import strongest_action_units
 from perreactor_ros import qos
 from perreactor_ros.messages import reaction
@@ -41,7 +41,8 @@ class Heard:
         kept = [row for row in rows if (row[0], row[2]) == (rows[-1][0], rows[-1][2])]
         kept = kept[STEADY_FRAMES:]
         frames = np.array([row[1] for row in kept], np.int64)
-        return frames, np.array([row[3] for row in kept], np.float32).reshape(len(kept), -1)
+        attributes = np.array([row[3] for row in kept], np.float32)
+        return frames, attributes.reshape(-1, ATTRIBUTE_COUNT)
 
 
 class Watcher(Node):

@@ -176,6 +176,7 @@ def _watch(
                     break
                 if clock.waits and watcher.all_react:
                     clock.begin()
+                    watcher.lines()  # what came while the nodes started is no rate
                 if clock.too_late:
                     silent = [
                         robot for robot, heard in watcher.heard.items() if not heard.reactions

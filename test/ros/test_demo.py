@@ -102,7 +102,7 @@ def test_a_wrong_robot_or_length_is_refused(demo):
 @pytest.mark.slow
 def test_two_robots_react_live_and_the_recording_shows_them(demo, tmp_path: Path, face_bundle):
     process = demo(*("--seconds", 14, "--out", tmp_path / "out", "--bundle", face_bundle, "--json"))
-    assert process.wait() == 0
+    assert process.wait() == 0, process.output
     assert process.says("robot_a +warm .* Hz")
     assert process.says("robot_b +stoic .* Hz")
     assert process.says("UNTRAINED")
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_the_demo_with_a_report_and_a_readable_recording(
 ):
     process = demo("--out", tmp_path / "out", "--bundle", face_bundle, "--robots", "robot_a:warm")
     process.wait_for_line("robot_a +warm .* Hz")
-    assert process.stop() == 0
+    assert process.stop() == 0, process.output
     assert process.says("robot_a moves without jumps")
     assert process.says("Recording: ")
     assert probe(tmp_path / "out" / "demo.mp4").has_pictures
@@ -140,6 +140,6 @@ def test_a_video_without_sound_is_seen_and_said(demo, tmp_path: Path, face_bundl
         for shade in range(100):
             writer.write(np.full((120, 160, 3), 100 + shade, np.uint8))
     process = demo("--video", path, "--seconds", 1, "--out", tmp_path, "--bundle", face_bundle)
-    assert process.wait() == 0
+    assert process.wait() == 0, process.output
     assert process.says("has no sound")
     assert process.says("robot_a +warm .* Hz")
