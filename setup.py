@@ -53,6 +53,8 @@ setup(
         "av>=13",
         "kaldi-native-fbank>=1.20",
         "numpy>=1.24",
+        # With an NVIDIA GPU, replace it by onnxruntime-gpu: the two overwrite each other.
+        "onnxruntime>=1.18",
         "opencv-python-headless>=4.8,<5",  # OpenCV 5 carries no face detector
         "psutil",
         "PyYAML",
@@ -60,9 +62,6 @@ setup(
         "tqdm",
     ],
     extras_require={
-        # One of these two; they overwrite each other, so neither can be a plain requirement.
-        "cpu": ["onnxruntime>=1.18"],
-        "gpu": ["onnxruntime-gpu>=1.18"],
         "training": ["torch>=2.5", "onnx>=1.16", "onnxscript>=0.2", "safetensors>=0.4"],
     },
     entry_points={"console_scripts": ["perreactor = perreactor_model.cli.main:main"]},

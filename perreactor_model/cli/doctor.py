@@ -106,16 +106,14 @@ def check_ros() -> Finding:
     if importlib.util.find_spec("rclpy") is None:
         advice = "only the nodes need it; docs/install.md has both ways to get it"
         return Finding("ROS 2", WARNING, "not on this Python's path", advice)
-    version = _ask_child("import rclpy; from importlib.metadata import version as v\n"
-                         "print(v('rclpy'))")  # fmt: skip
-    if version.failed:
+    answer = _ask_child("import rclpy")
+    if answer.failed:
         advice = "source the setup file of your ROS 2 installation, or run `make setup`"
-        return Finding("ROS 2", WRONG, f"rclpy does not load: {version.last_line}", advice)
-    name = os.environ.get("ROS_DISTRO") or ROS_DISTRIBUTIONS.get(
-        version.last_line.split(".")[0], "unknown distribution"
-    )
+        return Finding("ROS 2", WRONG, f"rclpy does not load: {answer.last_line}", advice)
+    version = _version("rclpy")
+    name = os.environ.get("ROS_DISTRO") or ROS_DISTRIBUTIONS.get(version.split(".")[0], "unnamed")
     middleware = os.environ.get("RMW_IMPLEMENTATION", "default middleware")
-    return Finding("ROS 2", OK, f"{name}, rclpy {version.last_line}, {middleware}")
+    return Finding("ROS 2", OK, f"{name}, rclpy {version}, {middleware}")
 
 
 def check_messages() -> Finding:
