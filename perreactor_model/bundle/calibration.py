@@ -17,18 +17,36 @@ from perreactor_model.contract import (
     ATTRIBUTE_COUNT,
     COEFFICIENT_COUNT,
     EXPRESSION_SLICE,
+    FACE_EXPRESSION_SLICE,
     ROTATION_SLICE,
     TRANSLATION_SLICE,
 )
+from perreactor_model.networks.attention import SpeakerAttention
 from perreactor_model.networks.decoders import AlignedDecoder, Decoder, empty_own_memory
 from perreactor_model.networks.encoders import FaceImageEncoder, FrameEncoder
 from perreactor_model.networks.generator import ReactionGenerator
 
 PEOPLE = 6
 FRAMES_PER_PERSON = 40
+SPACING = 10
+"""Frames between two that are looked at, so that slow movement is seen as well."""
+
+TOKEN_SECONDS = 40
 NOISE_SECONDS = 8.0
 LATENT_SPREAD = 0.5
 DEVIATION = 0.3
+CONTRAST = 0.9
+"""How much of what is constant in a speaker is taken away."""
+
+SPEAKER_GAIN = 2.5
+LISTENER_SPREAD = 5.0
+"""How far listeners differ, as a multiple of what one moves."""
+
+PERSONAL_MOVEMENT = 0.75
+"""How much of the generic movement listeners have, so that they differ and stay in range."""
+
+LISTENER_POSE_SPREAD = 0.8
+LARGEST_PATTERN_GAIN = 10.0
 
 REST_ACTIVATION = -2.2
 """Action units rest at sigmoid(-2.2) = 0.1."""
@@ -51,16 +69,21 @@ def calibrate_frame_encoder(
     _rescale(last, face, spread=_within(face))
     voice = encoder.voice(audio)
     _rescale(encoder.voice.project, voice, spread=_within(voice))
-    present = torch.ones(len(audio), dtype=torch.bool)
     joined = torch.cat([_encode_in_parts(encoder.face, visual), encoder.voice(audio)], dim=-1)
     token = encoder.fuse(joined)
-    assert present.all()
     _rescale(encoder.fuse, token, spread=_within(token))
 
 
-def calibrate_reactions(generator: ReactionGenerator, rng: np.random.Generator) -> None:
-    """Set gains from token to face, on synthetic tokens; the personal decoder stays a copy."""
-    token = synthetic_tokens(rng, 30 * PEOPLE, generator.config.feature_size)
+def calibrate_reactions(
+    generator: ReactionGenerator, patterns: Tensor, rng: np.random.Generator
+) -> None:
+    """Set gains from token to face, on synthetic tokens.
+
+    `patterns` (listeners, d): the personal decoder is set so that the mean of these listeners rests
+    at neutral, and so that each moves as much as the generic one does.
+    """
+    _respond_to_change(generator)
+    token = synthetic_tokens(rng, TOKEN_SECONDS, generator.config.feature_size)
     window = generator.config.window
     step = generator.distribution_of(token, window)
     distribution = generator.distribution
@@ -71,18 +94,59 @@ def calibrate_reactions(generator: ReactionGenerator, rng: np.random.Generator) 
     step = generator.distribution_of(token, window)
     noise = synthetic.smooth_noise(rng, len(token), token.shape[-1], NOISE_SECONDS)
     latent = step.mean + step.deviation * torch.from_numpy(noise).float()
-    _calibrate_heads(generator.decoder_generic, latent[None], token, window)
     generator.personal_from_generic()
+    _calibrate_heads(generator.decoder_generic, latent[None], token, window)
+    personal = generator.personalise(latent[None], patterns[:, None])
+    _calibrate_heads(generator.decoder_personal, personal, token, window)
 
 
 def calibrate_pattern_encoder(generator: ReactionGenerator, histories: list[np.ndarray]) -> None:
-    """Centre the patterns of the given listeners, so that they point in different directions."""
+    """Make the given listeners' patterns point in about equally different directions."""
     encoder = generator.pattern_encoder
-    summaries = torch.stack([encoder.summary(torch.from_numpy(rows)) for rows in histories])
     last = encoder.summarise[-1]
     assert isinstance(last, nn.Linear)
+    seen: list[Tensor] = []
+    hook = last.register_forward_hook(lambda _, arguments, __: seen.append(arguments[0]))
+    for rows in histories:
+        encoder.summary(torch.from_numpy(rows))
+    hook.remove()
+    features = torch.stack(seen)
+    mean = features.mean(dim=0)
+    _, spread, directions = torch.linalg.svd(features - mean, full_matrices=False)
+    spread, directions = spread[:-1], directions[:-1]  # centred: one direction fewer than listeners
+    gain = (spread[0] / spread).clamp(max=LARGEST_PATTERN_GAIN)
+    even = torch.eye(len(mean)) + directions.T @ ((gain - 1)[:, None] * directions)
     with torch.no_grad():
-        last.bias.sub_(summaries.mean(dim=0))
+        last.weight.copy_(last.weight @ even)
+        last.bias.copy_(-(last.weight @ mean))
+
+
+def _respond_to_change(generator: ReactionGenerator) -> None:
+    """Let attention to the speaker weigh the last moments against the time before.
+
+    What is constant in a speaker (identity, light) is by far the largest part of an untrained
+    token. Heads are paired, a quick one and a slow one with the same values and opposite outputs.
+    """
+    distribution = generator.distribution
+    _pair_heads(distribution.memory, distribution.out, generator.config.heads)
+    if isinstance(generator.decoder_generic, AlignedDecoder):
+        for layer in generator.decoder_generic.layers:
+            speaker = layer.get_submodule("speaker")
+            assert isinstance(speaker, SpeakerAttention)
+            _pair_heads(speaker.memory, speaker.out, generator.config.heads)
+
+
+def _pair_heads(memory: nn.Linear, out: nn.Linear, heads: int) -> None:
+    if heads % 2:
+        return
+    size, half = out.out_features, out.out_features // 2
+    with torch.no_grad():
+        value = memory.weight[size:]
+        value[half:] = value[:half]
+        out.weight.mul_(SPEAKER_GAIN)
+        out.weight[:, half:] = -CONTRAST * out.weight[:, :half]
+        out.bias.zero_()
+        memory.bias[size:] = 0.0
 
 
 def synthetic_tokens(rng: np.random.Generator, seconds: int, size: int) -> Tensor:
@@ -100,11 +164,11 @@ def _speaker_frames(
     encoder: FrameEncoder, rng: np.random.Generator, image_size: int
 ) -> tuple[Tensor, Tensor]:
     if isinstance(encoder.face, FaceImageEncoder):
-        visual = synthetic.drawn_faces(rng, FRAMES_PER_PERSON, image_size).image
+        visual = synthetic.drawn_faces(rng, FRAMES_PER_PERSON, image_size, SPACING).image
     else:
-        visual = synthetic.speaker_vectors(rng, FRAMES_PER_PERSON)
-    voice = synthetic.voice_features(rng, FRAMES_PER_PERSON)
-    return torch.from_numpy(visual), torch.from_numpy(voice)
+        visual = synthetic.speaker_vectors(rng, FRAMES_PER_PERSON * SPACING)[::SPACING]
+    voice = synthetic.voice_features(rng, FRAMES_PER_PERSON * SPACING)[::SPACING].copy()
+    return torch.from_numpy(visual.copy()), torch.from_numpy(voice)
 
 
 def _encode_in_parts(face: nn.Module, visual: Tensor) -> Tensor:
@@ -134,30 +198,61 @@ def _rescale(
 
 
 def _calibrate_heads(decoder: Decoder, latent: Tensor, token: Tensor, window: int) -> None:
+    """Set mean and spread over time of both heads; `latent` (B, T, d), one listener a lane."""
     hidden = _hidden(decoder, latent, token, window)
     heads = decoder.reaction
-    spread = torch.full((COEFFICIENT_COUNT,), 0.08)
-    spread[ROTATION_SLICE] = 0.04
-    spread[TRANSLATION_SLICE] = 0.02
-    _rescale(heads.coefficients, heads.coefficients(hidden), 0.0, spread)
+    pose = slice(ROTATION_SLICE.start, COEFFICIENT_COUNT)
+    spread = torch.full((COEFFICIENT_COUNT,), 0.05)
+    spread[ROTATION_SLICE] = 0.05
+    spread[TRANSLATION_SLICE] = 0.015
+    _tell_listeners_apart(heads.coefficients, hidden, FACE_EXPRESSION_SLICE, LISTENER_SPREAD)
+    # Nobody sits askew: listeners differ little in where the head rests.
+    _tell_listeners_apart(heads.coefficients, hidden, pose, LISTENER_POSE_SPREAD)
+    gain = 1.0 if len(latent) == 1 else PERSONAL_MOVEMENT
+    coefficients = heads.coefficients(hidden)
+    _rescale(heads.coefficients, coefficients, 0.0, gain * spread, _over_time(coefficients))
     centre = torch.zeros(ATTRIBUTE_COUNT)
     centre[ACTION_UNIT_SLICE] = REST_ACTIVATION
     centre[EXPRESSION_SLICE.start] = REST_NEUTRAL
     spread = torch.full((ATTRIBUTE_COUNT,), 0.4)
-    spread[AFFECT_SLICE] = 0.15
-    raw = heads.raw_attributes(hidden, heads.coefficients(hidden))
-    _rescale(heads.attributes, raw, centre, spread)
+    spread[AFFECT_SLICE] = 0.12
+    features = heads.attribute_features(hidden, heads.coefficients(hidden))
+    _tell_listeners_apart(heads.attributes, features, slice(None), LISTENER_SPREAD)
+    raw = heads.attributes(features)
+    _rescale(heads.attributes, raw, centre, gain * spread, _over_time(raw))
+
+
+def _over_time(values: Tensor) -> Tensor:
+    """Standard deviation (n,) over time of values (B, T, n), averaged over lanes."""
+    return values.var(dim=1).mean(dim=0).sqrt()
+
+
+def _tell_listeners_apart(layer: nn.Linear, inputs: Tensor, rows: slice, wanted: float) -> None:
+    """Set how far the outputs `rows` of listeners differ, in units of their spread over time.
+
+    `inputs` (B, T, n) of the layer, one listener a lane. Only the directions in which the listeners
+    differ are weighed anew.
+    """
+    lanes = inputs.mean(dim=1)
+    if len(lanes) < 2:
+        return
+    directions = torch.linalg.svd(lanes - lanes.mean(dim=0), full_matrices=False).Vh[:-1]
+    outputs = layer(inputs)[..., rows]
+    found = (outputs.mean(dim=1).std(dim=0) / _over_time(outputs)).square().mean().sqrt()
+    with torch.no_grad():
+        weight = layer.weight[rows]
+        weight.add_((wanted / found - 1) * (weight @ directions.T) @ directions)
 
 
 def _hidden(decoder: Decoder, latent: Tensor, token: Tensor, window: int) -> Tensor:
-    """States (1, T, d) of one lane decoded from its beginning."""
+    """States (B, T, d) of lanes decoded from their beginning."""
     frame = torch.arange(latent.shape[-2])
     own_frame, own = empty_own_memory(decoder, latent)
     if isinstance(decoder, AlignedDecoder):
         speaker = decoder.remember_speaker(token)
         band = torch.tensor(window)
         return decoder.hidden(latent, frame, band, frame, speaker, own_frame, own)[0]
-    position = (frame % window)[None]
+    position = (frame % window).expand(len(latent), -1)
     parts = [
         decoder.hidden(part, where, own_frame, own)[0]
         for part, where in zip(latent.split(window, 1), position.split(window, 1), strict=True)

@@ -7,6 +7,7 @@ change where a face does: mouth, brows, place, light.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import lfilter
 
 from perreactor_model.contract import (
     ACTION_UNIT_SLICE,
@@ -36,10 +37,9 @@ def smooth_noise(
     lead = int(6 * seconds * FRAME_RATE)
     state = generator.standard_normal((frames + lead, channels))
     for _ in range(2):  # filtered twice: velocities are continuous too
-        for t in range(1, len(state)):
-            state[t] = rho * state[t - 1] + (1 - rho) * state[t]
-    deviation = state.std(axis=0)
-    return ((state - state.mean(axis=0)) / deviation)[lead:]
+        state = lfilter([1 - rho], [1, -rho], state, axis=0)
+    noise: np.ndarray = ((state - state.mean(axis=0)) / state.std(axis=0))[lead:]
+    return noise
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,14 @@ class DrawnFaces:
     brow: np.ndarray
 
 
-def drawn_faces(generator: np.random.Generator, frames: int, size: int) -> DrawnFaces:
-    """One person moving: mouth, brows, eyes, place of the head and light change smoothly."""
-    motion = smooth_noise(generator, frames, 7, 0.3)
+def drawn_faces(
+    generator: np.random.Generator, frames: int, size: int, spacing: int = 1
+) -> DrawnFaces:
+    """One person moving: mouth, brows, eyes, place of the head and light change smoothly.
+
+    Only every `spacing`-th frame is drawn.
+    """
+    motion = smooth_noise(generator, frames * spacing, 7, 0.3)[::spacing]
     mouth = 1 / (1 + np.exp(-1.5 * motion[:, 0]))
     brow = 1 / (1 + np.exp(-1.5 * motion[:, 1]))
     person = _Person.draw(generator, size)

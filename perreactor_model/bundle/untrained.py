@@ -32,7 +32,7 @@ from perreactor_model.profiles import ListenerProfile
 
 HISTORY_FRAMES = 480
 
-PATTERN_WEIGHT = 1.0
+PATTERN_WEIGHT = 3.0
 """Weight of the pattern (beta) in untrained bundles, so large that profiles can be told apart."""
 
 
@@ -60,8 +60,10 @@ def untrained_generator(config: ModelConfig, seed: int = 0) -> ReactionGenerator
             generator.config = config
             size = config.image_size
             calibrate_frame_encoder(generator.frame_encoder, np.random.default_rng((seed, 1)), size)
-            calibrate_reactions(generator, np.random.default_rng((seed, 2)))
-            calibrate_pattern_encoder(generator, list(_histories(config, seed).values()))
+            histories = list(listener_histories(config, seed).values())
+            calibrate_pattern_encoder(generator, histories)
+            patterns = torch.stack([generator.pattern(torch.from_numpy(h)) for h in histories])
+            calibrate_reactions(generator, patterns, np.random.default_rng((seed, 2)))
     finally:
         torch.set_num_threads(threads)
     return generator
@@ -93,7 +95,7 @@ def make_untrained_bundle(
         },
     )
     write_manifest(manifest, folder)
-    for listener, history in _histories(config, seed).items():
+    for listener, history in listener_histories(config, seed).items():
         with torch.no_grad():
             pattern = generator.pattern(torch.from_numpy(history)).numpy()
         provenance = {"kind": "synthetic history", "seed": seed, "frames": len(history)}
@@ -102,7 +104,8 @@ def make_untrained_bundle(
     return Bundle.load(folder)
 
 
-def _histories(config: ModelConfig, seed: int) -> dict[str, np.ndarray]:
+def listener_histories(config: ModelConfig, seed: int) -> dict[str, np.ndarray]:
+    """Histories (480, C) of the four synthetic listeners, by profile name."""
     head = config.pattern_input == "attributes+head"
     return {
         name: synthetic.listener_history(

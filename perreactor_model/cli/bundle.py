@@ -1,4 +1,4 @@
-"""`perreactor bundle`: make an untrained bundle, or show what a bundle is."""
+"""`perreactor bundle`: make untrained bundles anew."""
 
 import argparse
 import json
@@ -12,10 +12,14 @@ from perreactor_model.networks.config import DECODERS
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder to write; its name names the bundle"
+        "--out",
+        type=Path,
+        help="folder to write; its name names the bundle (default: the shipped bundle's folder)",
     )
     parser.add_argument(
-        "--visual-input", choices=VISUAL_INPUTS, default="face_image", help="what the encoder sees"
+        "--visual-input",
+        choices=VISUAL_INPUTS,
+        help="what the encoder sees (default: a bundle for each, or face_image with --out)",
     )
     parser.add_argument(
         "--decoder", choices=DECODERS, default="aligned", help="kind of decoder (docs/bundles.md)"
@@ -25,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the bundle and say which model it is."""
+    """Make one bundle or, without `--out`, the shipped ones; say which models they are."""
     if args.seed < 0:
         raise ValueError(f"--seed must be 0 or more, not {args.seed}")
     try:
@@ -36,11 +40,24 @@ def run(args: argparse.Namespace) -> int:
             "install the packages for training first"
         ) from error
 
-    config = untrained_config(args.visual_input, args.decoder)
-    print(f"making {args.out} (about half a minute)", file=sys.stderr)
-    bundle = make_untrained_bundle(args.out, config, args.seed)
+    made = []
+    for visual_input, folder in _folders(args):
+        print(f"making {folder} (about half a minute)", file=sys.stderr)
+        config = untrained_config(visual_input, args.decoder)
+        bundle = make_untrained_bundle(folder, config, args.seed)
+        made.append({"path": str(bundle.path), "model_id": bundle.model_id})
+        if not args.json:
+            print(f"{bundle.path}: {bundle.model_id}, untrained")
     if args.json:
-        print(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id}))
-    else:
-        print(f"{bundle.path}: {bundle.model_id}, untrained")
+        print(json.dumps({"bundles": made}))
     return 0
+
+
+def _folders(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    if args.out is not None:
+        return [(args.visual_input or "face_image", args.out)]
+    shipped = Path(__file__).resolve().parents[2] / "resource" / "bundles"
+    if not shipped.parent.is_dir():
+        raise ValueError("this is no checkout of perreactor: say with --out where to write")
+    chosen = [args.visual_input] if args.visual_input else VISUAL_INPUTS
+    return [(visual_input, shipped / f"untrained_{visual_input}") for visual_input in chosen]

@@ -82,7 +82,8 @@ class OwnAttention(nn.Module):
 
         `x` (..., B, T, d); `key` (..., B, h, e, S) and `value` (..., B, h, S, e) of cached frames;
         `cached_bias` (B, h, T, S) and `new_bias` broadcastable to (B, h, T, T). Returns the
-        attended (..., B, T, d) and the new frames' key (..., B, h, e, T) and value (..., B, h, T, e).
+        attended (..., B, T, d), and the new frames' key (..., B, h, e, T) and value
+        (..., B, h, T, e).
         """
         query, new_key, new_value = self.project(x).chunk(3, dim=-1)
         query = as_values(query, self.heads) * (query.shape[-1] // self.heads) ** -0.5

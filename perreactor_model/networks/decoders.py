@@ -52,9 +52,9 @@ class ReactionHeads(nn.Module):
         self.attributes = nn.Linear(size, ATTRIBUTE_COUNT)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., d) -> coefficients as deviation from the mean face (..., 58), attributes (..., 25)."""
+        """(..., d) -> coefficients (..., 58), attributes (..., 25), both as in the contract."""
         coefficients = self.coefficients(hidden)
-        raw = self.raw_attributes(hidden, coefficients)
+        raw = self.attributes(self.attribute_features(hidden, coefficients))
         attributes = [
             raw[..., ACTION_UNIT_SLICE].sigmoid(),
             raw[..., AFFECT_SLICE].tanh(),
@@ -62,10 +62,9 @@ class ReactionHeads(nn.Module):
         ]
         return coefficients, torch.cat(attributes, dim=-1)
 
-    def raw_attributes(self, hidden: Tensor, coefficients: Tensor) -> Tensor:
-        """Attributes (..., 25) before they are bounded."""
-        joined = torch.cat([coefficients, hidden], dim=-1)
-        return self.attributes(nn.functional.gelu(self.widen(joined)))
+    def attribute_features(self, hidden: Tensor, coefficients: Tensor) -> Tensor:
+        """What the attributes are a linear function of, before they are bounded: (..., d)."""
+        return nn.functional.gelu(self.widen(torch.cat([coefficients, hidden], dim=-1)))
 
 
 class AlignedLayer(nn.Module):
@@ -78,7 +77,7 @@ class AlignedLayer(nn.Module):
         self.own_age = AgeBias(config.window, spread_time_constants(heads, 3.0, 48.0))
         self.own_norm = nn.LayerNorm(size)
         self.speaker = SpeakerAttention(size, heads)
-        self.speaker_age = AgeBias(config.window, spread_time_constants(heads, 6.0, 48.0))
+        self.speaker_age = AgeBias(config.window, spread_time_constants(heads, 10.0, 80.0))
         self.speaker_norm = nn.LayerNorm(size)
         self.feed_forward = FeedForward(size, config.feed_forward)
         self.feed_forward_norm = nn.LayerNorm(size)
@@ -118,7 +117,8 @@ class AlignedDecoder(nn.Module):
         hidden, keys, values = self.hidden(
             latent, frame, band, speaker_frame, speaker, own_frame, own
         )
-        return DecodedFrames(*self.reaction(hidden), keys, values)
+        coefficients, attributes = self.reaction(hidden)
+        return DecodedFrames(coefficients, attributes, keys, values)
 
     def hidden(
         self,
@@ -192,7 +192,8 @@ class PaperDecoder(nn.Module):
         the block's earlier positions.
         """
         hidden, keys, values = self.hidden(latent, position, own_position, own)
-        return DecodedFrames(*self.reaction(hidden), keys, values)
+        coefficients, attributes = self.reaction(hidden)
+        return DecodedFrames(coefficients, attributes, keys, values)
 
     def hidden(
         self, latent: Tensor, position: Tensor, own_position: Tensor, own: Memory

@@ -43,7 +43,7 @@ class ReactionDistribution(nn.Module):
         self.query = nn.Linear(size, size)
         self.memory = nn.Linear(size, 2 * size)
         self.out = nn.Linear(size, size)
-        constants = spread_time_constants(config.heads, 6.0, 96.0)
+        constants = spread_time_constants(config.heads, 8.0, 128.0)
         self.age_bias = AgeBias(config.window, constants)
         self.attention_norm = nn.LayerNorm(size)
         self.feed_forward = FeedForward(size, config.feed_forward)

@@ -5,6 +5,7 @@ a cache may be empty. Caches are inputs; only what new frames add to them is an 
 """
 
 import logging
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ from perreactor_model.networks.generator import ReactionGenerator
 OPSET = 20
 TOLERANCE = 1e-4
 
+DYNAMIC = torch.export.Dim.DYNAMIC
+
+Axes = tuple[dict[int, Any], ...]
+"""Dynamic axes of each argument."""
+
 
 class ExportError(ValueError):
     """A graph that does not compute what torch computes."""
@@ -41,7 +47,7 @@ class Graph(NamedTuple):
     inputs: list[str]
     outputs: list[str]
     arguments: Callable[[int, int, int], tuple[Any, ...]]
-    dynamic: tuple[dict[int, Any], ...]
+    dynamic: Axes
 
 
 class _SpeakerSide(nn.Module):
@@ -115,13 +121,34 @@ def export_graphs(generator: ReactionGenerator, folder: Path) -> list[Path]:
     Raises ExportError when onnxruntime and torch differ by more than 1e-4 on any of several sizes.
     """
     generator = generator.eval()
+    same = _same_weights(generator.decoder_generic, generator.decoder_personal)
     paths = []
-    for name, graph in _graphs(generator).items():
+    for name in _graphs(generator):
         path = folder / f"{name}.onnx"
-        _export(graph, path)
-        _check(graph, path)
+        if same and name == "decoder_personal":
+            shutil.copyfile(folder / "decoder_generic.onnx", path)
+        else:
+            export_graph(generator, name, path)
         paths.append(path)
     return paths
+
+
+def export_graph(generator: ReactionGenerator, name: str, path: Path) -> None:
+    """Write one of the five graphs to `path` and check it; raises ExportError as above."""
+    graph = _graphs(generator)[name]
+    _export(graph, path)
+    check_graph(generator, name, path)
+
+
+def check_graph(generator: ReactionGenerator, name: str, path: Path) -> None:
+    """Raise ExportError unless the file at `path` computes what `generator` does."""
+    _check(_graphs(generator)[name], path)
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Before the second stage of training both decoders are the same, and so are their graphs."""
+    weights = other.state_dict()
+    return all(torch.equal(value, weights[name]) for name, value in one.state_dict().items())
 
 
 def _graphs(generator: ReactionGenerator) -> dict[str, Graph]:
@@ -144,7 +171,7 @@ def _frame_encoder(generator: ReactionGenerator, config: ModelConfig) -> Graph:
         present = torch.arange(frames)
         return visual, torch.randn(frames, AUDIO_FEATURE_COUNT), present != 1, present != 2
 
-    frames = {0: _axis("N")}
+    frames = {0: DYNAMIC}
     inputs = ["image" if image else "attributes", "audio", "face_present", "voice_present"]
     return Graph(generator.frame_encoder, inputs, ["token"], arguments, (frames,) * 4)
 
@@ -168,14 +195,14 @@ def _distribution(generator: ReactionGenerator, config: ModelConfig) -> Graph:
             outputs += _per_layer(f"{decoder}_new_key", config)
             outputs += _per_layer(f"{decoder}_new_value", config)
     inputs = ["token", "frame", "band", "slot_frame", "key", "value"]
-    new, slots = _axis("T"), _axis("S")
-    dynamic = ({0: new}, {0: new}, {}, {0: slots}, {2: slots}, {1: slots})
+    new, slots = DYNAMIC, DYNAMIC
+    dynamic: Axes = ({0: new}, {0: new}, {}, {0: slots}, {2: slots}, {1: slots})
     return Graph(_SpeakerSide(generator), inputs, outputs, arguments, dynamic)
 
 
 def _decoder(decoder: AlignedDecoder | PaperDecoder, config: ModelConfig) -> Graph:
     heads, width, layers = config.heads, config.head_size, config.decoder_layers
-    lane, new, speaker, own = _axis("B"), _axis("T"), _axis("S1"), _axis("S2")
+    lane, new, speaker, own = DYNAMIC, DYNAMIC, DYNAMIC, DYNAMIC
     own_inputs = [*_per_layer("own_key", config), *_per_layer("own_value", config)]
     outputs = ["coefficients", "attributes"]
     outputs += [*_per_layer("own_new_key", config), *_per_layer("own_new_value", config)]
@@ -194,8 +221,8 @@ def _decoder(decoder: AlignedDecoder | PaperDecoder, config: ModelConfig) -> Gra
             return latent, position, *own_arguments(lanes, slots)
 
         inputs = ["latent", "position", "own_position", *own_inputs]
-        dynamic = ({0: lane, 1: new}, {0: lane, 1: new}, *own_dynamic)
-        return Graph(_PaperStep(decoder), inputs, outputs, paper_arguments, dynamic)
+        axes: Axes = ({0: lane, 1: new}, {0: lane, 1: new}, *own_dynamic)
+        return Graph(_PaperStep(decoder), inputs, outputs, paper_arguments, axes)
 
     def arguments(lanes: int, frames: int, slots: int) -> tuple[Any, ...]:
         seen = slots + frames
@@ -210,7 +237,7 @@ def _decoder(decoder: AlignedDecoder | PaperDecoder, config: ModelConfig) -> Gra
 
     inputs = ["latent", "frame", "band", "speaker_frame", *_per_layer("speaker_key", config)]
     inputs += [*_per_layer("speaker_value", config), "own_frame", *own_inputs]
-    dynamic = (
+    dynamic: Axes = (
         {0: lane, 1: new},
         {0: new},
         {},
@@ -226,7 +253,7 @@ def _pattern_encoder(generator: ReactionGenerator, config: ModelConfig) -> Graph
     def arguments(lanes: int, frames: int, slots: int) -> tuple[Any, ...]:
         return (torch.rand(config.segments * (frames + 1) + slots, config.pattern_channels),)
 
-    dynamic: tuple[dict[int, Any], ...] = ({0: _axis("H")},)
+    dynamic: Axes = ({0: DYNAMIC},)
     return Graph(generator.pattern_encoder, ["history"], ["pattern"], arguments, dynamic)
 
 
@@ -238,10 +265,6 @@ def _slot_numbers(slots: int) -> Tensor:
     """Frames 0..S-1 of a cache, the first quarter of its slots empty."""
     numbers = torch.arange(slots)
     return torch.where(numbers < slots // 4, EMPTY_FRAME, numbers)
-
-
-def _axis(name: str) -> Any:
-    return torch.export.Dim.DYNAMIC
 
 
 def _export(graph: Graph, path: Path) -> None:
