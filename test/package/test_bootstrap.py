@@ -1,0 +1,181 @@
+"""The set-up: does what is missing, once, and notices when that is no longer enough."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "bootstrap"))
+
+import environment  # noqa: E402
+import wheel_paths  # noqa: E402
+import workspace  # noqa: E402
+from environment import Environment  # noqa: E402
+from workspace import Workspace  # noqa: E402
+
+WHEEL = (
+    "/opt/python/cp312-cp312/include/python3.12;"
+    "/opt/python/cp312-cp312/lib/python3.12/site-packages/numpy/_core/include;/usr/include"
+)
+
+
+def test_paths_of_the_wheels_machine_become_paths_of_this_one() -> None:
+    assert wheel_paths.relocate(WHEEL, "/py", "/np") == "/py;/np;/usr/include"
+
+
+def test_relocating_twice_changes_nothing_more() -> None:
+    once = wheel_paths.relocate(WHEEL, "/py", "/np")
+    assert wheel_paths.relocate(once, "/other", "/other") == once
+
+
+@pytest.fixture
+def prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Environment, list[list[str]]]:
+    """An environment that works, with what would have been given to pip in place of pip."""
+    requirements = tmp_path / "requirements"
+    requirements.mkdir()
+    for name in ("ros", "runtime", "training"):
+        (requirements / f"{name}.txt").write_text(f"{name}==1\n")
+    (requirements / "training.txt").write_text("torch==2.13.0\n")
+    made = Environment(tmp_path / ".venv", requirements)
+    made.record.mkdir(parents=True)
+    calls: list[list[str]] = []
+    monkeypatch.setattr(made, "_pip", lambda *words: calls.append(list(words)))
+    monkeypatch.setattr(environment, "relocate_cmake_files", lambda python: 0)
+    return made, calls
+
+
+def test_requirements_are_installed_once(prepared) -> None:
+    made, calls = prepared
+    made.install(("ros", "runtime"))
+    made.install(("ros", "runtime"))
+    assert len(calls) == 1
+
+
+def test_a_changed_requirement_is_installed_again(prepared) -> None:
+    made, calls = prepared
+    made.install(("ros", "runtime"))
+    (made.requirements / "runtime.txt").write_text("runtime==2\n")
+    made.install(("ros", "runtime"))
+    assert len(calls) == 2
+
+
+def test_the_demo_after_the_tests_installs_nothing(prepared) -> None:
+    made, calls = prepared
+    made.install(("ros", "runtime", "training"))
+    made.install(("ros", "runtime"))
+    assert len(calls) == 1
+
+
+def test_an_interrupted_installation_is_taken_up_again(prepared, monkeypatch) -> None:
+    made, calls = prepared
+
+    def fail(*words: str) -> None:
+        raise subprocess.CalledProcessError(1, ["pip"])
+
+    with monkeypatch.context() as patch, pytest.raises(subprocess.CalledProcessError):
+        patch.setattr(made, "_pip", fail)
+        made.install(("ros",))
+    made.install(("ros",))
+    assert len(calls) == 1
+
+
+def test_torch_comes_from_the_index_that_is_named(prepared) -> None:
+    made, calls = prepared
+    made.install(("runtime", "training"), torch_index="cpu-index")
+    assert calls[0] == ["install", "--index-url", "cpu-index", "torch==2.13.0"]
+    assert "--index-url" not in calls[1]
+
+
+def test_another_ros_installation_does_not_leak_in(prepared, monkeypatch) -> None:
+    made, _ = prepared
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/humble")
+    monkeypatch.setenv("PYTHONPATH", "/opt/ros/humble/lib")
+    variables = made.variables()
+    assert variables["AMENT_PREFIX_PATH"] == str(made.folder)
+    assert "PYTHONPATH" not in variables
+
+
+def test_an_environment_that_was_moved_is_made_anew(tmp_path: Path) -> None:
+    first = Environment(tmp_path / "a" / ".venv", tmp_path)
+    first.create()
+    assert (first.folder / "COLCON_IGNORE").exists()
+    mark = first.folder / "mark"
+    mark.touch()
+    first.create()
+    assert mark.exists(), "an environment that works is kept"
+    (tmp_path / "a").rename(tmp_path / "b")
+    moved = Environment(tmp_path / "b" / ".venv", tmp_path)
+    moved.create()
+    assert not (moved.folder / "mark").exists()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, prepared) -> Workspace:
+    made, _ = prepared
+    made.install(("ros",))
+    (made.record / "made").write_text("here")
+    for name in ("msg/A.msg", "perreactor_ros/node.py", "package.xml", "CMakeLists.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("first\n")
+    return Workspace(tmp_path, made)
+
+
+def test_editing_a_module_needs_no_build(checkout: Workspace) -> None:
+    before = checkout.state()
+    (checkout.root / "perreactor_ros" / "node.py").write_text("second\n")
+    assert checkout.state() == before
+
+
+@pytest.mark.parametrize("name", ["msg/A.msg", "package.xml", "perreactor_ros/new.py"])
+def test_what_the_build_depends_on_needs_one(checkout: Workspace, name: str) -> None:
+    before = checkout.state()
+    (checkout.root / name).write_text("second\n")
+    assert checkout.state() != before
+
+
+def test_other_wheels_need_a_build_from_scratch(checkout: Workspace) -> None:
+    before = checkout.foundation()
+    (checkout.environment.requirements / "ros.txt").write_text("ros==2\n")
+    checkout.environment.install(("ros",))
+    assert checkout.foundation() != before
+
+
+def test_folders_that_decide_about_a_build_exist() -> None:
+    for name in (*workspace.BUILT_FROM, *workspace.INSTALLED):
+        assert (ROOT / name).exists(), name
+
+
+def test_other_processors_are_sent_to_ros_installed_from_packages(tmp_path: Path) -> None:
+    machine = tmp_path / "uname"
+    machine.write_text('#!/bin/sh\n[ "$1" = -m ] && echo aarch64 || echo Linux\n')
+    machine.chmod(0o755)
+    told = prepare_with(path=f"{tmp_path}:/usr/bin:/bin")
+    assert told.returncode == 1
+    assert "aarch64" in told.stderr
+    assert "colcon build" in told.stderr
+
+
+def test_an_interpreter_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    told = prepare_with(path="/usr/bin:/bin", PYTHON="/bin/false", uname=tmp_path)
+    assert told.returncode == 1
+    assert "PYTHON=/bin/false does not fit: Python 3.10 to 3.13" in told.stderr
+
+
+def prepare_with(path: str, uname: Path | None = None, **variables: str):
+    """Run prepare.sh with this PATH; on x86-64 Linux where `uname` is a folder to fake it in."""
+    if uname is not None:
+        machine = uname / "uname"
+        machine.write_text('#!/bin/sh\n[ "$1" = -m ] && echo x86_64 || echo Linux\n')
+        machine.chmod(0o755)
+        path = f"{uname}:{path}"
+    return subprocess.run(
+        ["/bin/sh", ROOT / "bootstrap" / "prepare.sh", "demo"],
+        env={"PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
