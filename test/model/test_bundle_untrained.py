@@ -30,7 +30,7 @@ def networks() -> ReactionGenerator:
 
 
 def react(pattern: torch.Tensor | None, speaker: int) -> tuple[np.ndarray, np.ndarray]:
-    """Attributes (T, 25) and coefficients (T, 58) to 24 s of a synthetic speaker, noise left out."""
+    """Attributes (T, 25), coefficients (T, 58) to 24 s of a synthetic speaker; noise left out."""
     generator = networks()
     token = synthetic_tokens(np.random.default_rng(speaker), 24, CONFIG.feature_size)
     with torch.no_grad():
