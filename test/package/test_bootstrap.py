@@ -99,6 +99,7 @@ def test_another_ros_installation_does_not_leak_in(prepared, monkeypatch) -> Non
     assert "PYTHONPATH" not in variables
 
 
+@pytest.mark.slow
 def test_an_environment_that_was_moved_is_made_anew(tmp_path: Path) -> None:
     first = Environment(tmp_path / "a" / ".venv", tmp_path)
     first.create()
