@@ -3,6 +3,7 @@
 Everything here runs in the inference thread (`worker.py`), except where a docstring says otherwise.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ class Reacting:
         now = self._now_ns()
         if frames:
             self._answer(frames)
-            self._due_ns = now + SILENCE_NS
+            self._due_ns = now + SILENCE_NS if now > 0 else None
         elif self._due_ns is not None and now >= self._due_ns:
             self._publish(self._engine.idle())
             # Of a long pause (a suspended machine), only one frame is made up for.
@@ -204,7 +205,7 @@ class Reacting:
             robot = self._robots.get(reaction.robot)
             if robot is None:
                 continue
-            latency = (self._now_ns() - reaction.stamp_ns) / 1e9
+            latency = self._since(reaction.stamp_ns)
             robot.publish(
                 reaction_message(
                     reaction, model_id, heard.speaker_id, heard.header.frame_id, latency
@@ -214,6 +215,11 @@ class Reacting:
                 self.latency.add(latency)
         if reactions:
             self.reactions.tick()
+
+    def _since(self, stamp_ns: int) -> float:
+        """Seconds since a stamp; NaN while a simulated clock has not begun and shows 0."""
+        now = self._now_ns()
+        return (now - stamp_ns) / 1e9 if now > 0 else math.nan
 
     def _apply_profiles(self) -> None:
         """Profiles are changed between two frames, never within one."""
