@@ -12,6 +12,7 @@ _SIMULATED_NAP = 0.005
 """With simulated time nobody can say how long to wait: /clock is looked at this often."""
 
 _JUMP_NS = 2 * _NS
+_LATE_NS = _NS
 
 
 class PlayClock:
@@ -19,7 +20,10 @@ class PlayClock:
 
     A time t of the recording has the stamp `start + t` and is due at `start + t / rate`. When the
     clock jumps, `start` jumps with it, so that playing goes on. Used by one thread; `stopping`
-    ends every wait. `lateness_ns` says how long ago what was waited for last had been due.
+    ends every wait.
+
+    Where decoding does not keep up, playing pauses: what would be published more than a second late
+    gets the stamp of now, and so does what follows. `slips` counts that.
     """
 
     def __init__(self, clock: Clock, rate: float, stopping: threading.Event) -> None:
@@ -28,7 +32,7 @@ class PlayClock:
         self._stopping = stopping
         self._start_ns = 0
         self._last_ns = 0
-        self.lateness_ns = 0
+        self.slips = 0
 
     def begin(self) -> bool:
         """Time 0 of the recording is now; waits for simulated time to begin. False when stopped."""
@@ -48,12 +52,17 @@ class PlayClock:
             now = self._now()
             self._follow_jump(now)
             missing = self._start_ns + time_ns / self._rate - now
-            self.lateness_ns = max(0, -round(missing))
             if missing <= 0:
+                self._slip(-round(missing))
                 return True
             nap = min(missing / _NS, _LONGEST_NAP)
             self._stopping.wait(min(nap, _SIMULATED_NAP) if self._simulated() else nap)
         return False
+
+    def _slip(self, late_ns: int) -> None:
+        if late_ns > _LATE_NS:
+            self._start_ns += late_ns
+            self.slips += 1
 
     def _follow_jump(self, now: int) -> None:
         step = now - self._last_ns

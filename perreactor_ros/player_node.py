@@ -34,9 +34,6 @@ IMAGE_OUT = QoSProfile(depth=5, reliability=QoSReliabilityPolicy.RELIABLE)
 AUDIO_OUT = QoSProfile(depth=50, reliability=QoSReliabilityPolicy.RELIABLE)
 IMAGE_ENCODINGS = ("rgb8", "bgr8", "mono8", "jpeg")
 _JPEG_QUALITY = 90
-_LATE_NS = 1_000_000_000
-"""Pictures later than this are dropped, as a camera would; sound never is."""
-
 _LAST_WORDS = Duration(seconds=2)
 
 PARAMETERS = (
@@ -94,8 +91,7 @@ class PlayerNode(ManagedNode):
         self._decoder: Prefetched | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._late = False
-        self._dropped = 0
+        self._slips = 0
 
     @property
     def autostart(self) -> bool:
@@ -115,7 +111,6 @@ class PlayerNode(ManagedNode):
     def activate(self) -> None:
         assert self._settings is not None
         self._stopping.clear()
-        self._late = False
         items = ((item, self._message(item)) for item in play(self._settings))
         self._decoder = Prefetched(items)
         self._thread = threading.Thread(target=self._play, name="player", daemon=True)
@@ -156,6 +151,7 @@ class PlayerNode(ManagedNode):
 
     def _play(self) -> None:
         log, decoder = self.get_logger(), self._decoder
+        self._slips = 0
         assert decoder is not None and self._settings is not None
         if self._values["wait_for_subscribers"] and not self._wait_for_subscribers():
             return
@@ -168,10 +164,7 @@ class PlayerNode(ManagedNode):
                 item, message = taken
                 if not clock.wait_for(item.complete_ns):
                     return
-                self._late = clock.lateness_ns > _LATE_NS
-                if message is None or (self._late and isinstance(item, PictureFrame)):
-                    self._drop()
-                    continue
+                self._warn_of_slips(clock)
                 message.header.stamp = stamp(clock.stamp_of(item.stamp_ns))
                 self._outputs[type(item)].publish(message)
         except ValueError as error:
@@ -183,12 +176,13 @@ class PlayerNode(ManagedNode):
         if not self._stopping.is_set():
             self._end(log.info)
 
-    def _drop(self) -> None:
-        self._dropped += 1
-        self.get_logger().warning(
-            f"this machine is too slow for the recording: {self._dropped} pictures dropped",
-            throttle_duration_sec=5.0,
-        )
+    def _warn_of_slips(self, clock: PlayClock) -> None:
+        if clock.slips > self._slips:
+            self._slips = clock.slips
+            self.get_logger().warning(
+                "this machine is too slow for the recording: playing pauses now and then",
+                throttle_duration_sec=5.0,
+            )
 
     def _end(self, say: Callable[[str], Any]) -> None:
         say("the recording is over")
@@ -206,15 +200,11 @@ class PlayerNode(ManagedNode):
 
     # --- In the decoder's thread -----------------------------------------------------------------
 
-    def _message(
-        self, item: PictureFrame | SoundBlock
-    ) -> Image | CompressedImage | AudioChunk | None:
-        """The message without its stamp; None for a picture that would come too late anyway."""
+    def _message(self, item: PictureFrame | SoundBlock) -> Image | CompressedImage | AudioChunk:
+        """The message without its stamp."""
         if isinstance(item, SoundBlock):
             frame_id = self._values["microphone_frame"]
             return audio_message(item.samples, 0, item.rate, frame_id)
-        if self._late:
-            return None
         return picture_message(
             item.image, self._values["image_encoding"], self._values["camera_frame"]
         )

@@ -26,6 +26,10 @@ NAMESPACE = Parameter(
 
 _EXCEPTIONS_IN_A_ROW = 100
 
+_LOOK_AGAIN = 0.5
+"""Seconds after which an idle executor looks whether ROS was shut down: on a busy machine a signal
+can end ROS between rclpy's own look and its wait, which then nothing would wake."""
+
 
 class Application(Protocol):
     """What a process runs."""
@@ -113,7 +117,7 @@ def _spin(application: Application) -> None:
         _begin(application)
         while rclpy.ok():
             try:
-                executor.spin_once()
+                executor.spin_once(timeout_sec=_LOOK_AGAIN)
                 failures = 0
             except ExternalShutdownException:
                 break

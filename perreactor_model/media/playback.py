@@ -145,6 +145,8 @@ class Prefetched(Generic[Item]):
                     return
         except Exception as error:
             self._error = error
+        finally:
+            self._items = iter(())  # files are closed here, not by whoever drops the last reference
         self._put(self._END)
 
     def _put(self, item: object) -> bool:
