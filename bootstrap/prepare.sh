@@ -8,12 +8,14 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
+# The first line says who speaks; the others can be typed as they are.
 stop() {
-    printf 'perreactor: %s\n' "$@" >&2
+    printf 'perreactor: ' >&2
+    printf '%s\n' "$@" >&2
     exit 1
 }
 
-# 0: fits, 1: not an interpreter that the wheels exist for
+# Whether the wheels exist for this interpreter.
 fits() {
     "$1" -I -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }

@@ -1,5 +1,6 @@
 """The set-up: does what is missing, once, and notices when that is no longer enough."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,33 +151,70 @@ def test_folders_that_decide_about_a_build_exist() -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_other_processors_are_sent_to_ros_installed_from_packages(tmp_path: Path) -> None:
-    machine = tmp_path / "uname"
-    machine.write_text('#!/bin/sh\n[ "$1" = -m ] && echo aarch64 || echo Linux\n')
-    machine.chmod(0o755)
-    told = prepare_with(path=f"{tmp_path}:/usr/bin:/bin")
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A PATH of its own: an x86-64 Linux with apt and Python, an ordinary user, no build tools."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in ("dirname", "tr"):
+        (folder / tool).symlink_to(shutil.which(tool))
+    (folder / "python3").symlink_to(Path(sys.base_prefix, "bin", "python3").resolve())
+    pretend(folder, "uname", '[ "$1" = -m ] && echo x86_64 || echo Linux')
+    pretend(folder, "id", "echo 1000")
+    pretend(folder, "apt-get", "echo apt-get must not run >&2; exit 9")
+    return folder
+
+
+def pretend(folder: Path, name: str, script: str) -> None:
+    """Put a program of this name into the folder."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def prepare_on(machine: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run prepare.sh for the demo on such a machine."""
+    return subprocess.run(
+        ["/bin/sh", ROOT / "bootstrap" / "prepare.sh", "demo"],
+        env={"PATH": str(machine), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_other_processors_are_sent_to_ros_installed_from_packages(machine: Path) -> None:
+    pretend(machine, "uname", '[ "$1" = -m ] && echo aarch64 || echo Linux')
+    told = prepare_on(machine)
     assert told.returncode == 1
     assert "aarch64" in told.stderr
     assert "colcon build" in told.stderr
 
 
-def test_an_interpreter_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    told = prepare_with(path="/usr/bin:/bin", PYTHON="/bin/false", uname=tmp_path)
+def test_an_interpreter_that_does_not_fit_is_refused(machine: Path) -> None:
+    told = prepare_on(machine, PYTHON="/bin/false")
     assert told.returncode == 1
     assert "PYTHON=/bin/false does not fit: Python 3.10 to 3.13" in told.stderr
 
 
-def prepare_with(path: str, uname: Path | None = None, **variables: str):
-    """Run prepare.sh with this PATH; on x86-64 Linux where `uname` is a folder to fake it in."""
-    if uname is not None:
-        machine = uname / "uname"
-        machine.write_text('#!/bin/sh\n[ "$1" = -m ] && echo x86_64 || echo Linux\n')
-        machine.chmod(0o755)
-        path = f"{uname}:{path}"
-    return subprocess.run(
-        ["/bin/sh", ROOT / "bootstrap" / "prepare.sh", "demo"],
-        env={"PATH": path, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_an_ordinary_user_is_told_what_to_type(machine: Path) -> None:
+    told = prepare_on(machine)
+    assert told.returncode == 1
+    command = told.stderr.splitlines()[1].strip()
+    assert command.startswith("sudo apt-get update && sudo apt-get install -y")
+    assert {"g++", "make", "cmake"} <= set(command.split())
+
+
+def test_root_gets_what_is_missing_installed(machine: Path) -> None:
+    pretend(machine, "id", "echo 0")
+    pretend(machine, "apt-get", 'echo "apt-get $*" >&2; [ "$1" = update ]')
+    told = prepare_on(machine)
+    assert "apt-get update" in told.stderr
+    assert "apt-get install" in told.stderr
+    assert "g++ make cmake" in told.stderr
+
+
+def test_a_system_without_apt_is_told_the_names(machine: Path) -> None:
+    (machine / "apt-get").unlink()
+    told = prepare_on(machine)
+    assert told.returncode == 1
+    assert "g++ make cmake" in told.stderr
