@@ -130,7 +130,8 @@ class Reacting:
         """Forget the conversation."""
         if self._engine is not None:
             self._engine.reset()
-            self._due_ns = None
+            if self._due_ns is not None:  # faces that nobody speaks to any more still go to rest
+                self._due_ns = self._now_ns() + SILENCE_NS
 
     def pause(self) -> None:
         """Nobody reacts for now: when somebody does again, no time has passed."""

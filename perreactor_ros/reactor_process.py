@@ -127,7 +127,7 @@ class ReactorProcess(Node):
             ReactorNode(
                 self,
                 robot.name,
-                robot.profile if f"{robot.name}:" in own["robots"] else None,
+                robot.profile,
                 _SHARED,
                 shared,
             )

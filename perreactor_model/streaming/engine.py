@@ -95,6 +95,7 @@ class ReactionEngine:
         self._robots: dict[tuple[str, int], RobotState] = {}
         self._pending: list[SpeakerFrame] = []
         self._last: SpeakerFrame | None = None
+        self._fresh = True
         self._idle_frames = 0
         self._presence = self._new_presence()
         device, threads = self.settings.device, self.settings.threads
@@ -186,8 +187,7 @@ class ReactionEngine:
         self.counters["dropped_frames"] += len(self._pending)
         self.epoch += 1
         self._pending.clear()
-        self._last = None
-        self._idle_frames = 0
+        self._fresh = True
         self._speaker.clear()
         self._synthesis.clear()
         self._presence.forget()
@@ -216,7 +216,8 @@ class ReactionEngine:
     def idle(self) -> list[Reaction]:
         """One frame without word from perception: faces go on towards rest, no network runs.
 
-        The stamp goes on from the last frame's by 40 ms a call. Nothing before the first frame.
+        The stamp goes on from the last frame's by 40 ms a call, also after `reset`. Nothing before
+        the first frame.
         """
         if self._last is None:
             return []
@@ -242,10 +243,12 @@ class ReactionEngine:
             self.counters["bad_tokens"] += 1
             return False
         last = self._pending[-1] if self._pending else self._last
-        if last is None:
+        if last is None or self._fresh:
+            self._fresh, self._idle_frames = False, 0
             return True
         if frame.epoch != last.epoch or not _on_same_grid(frame, last):
             self.reset()
+            self._fresh = False
         elif frame.index <= last.index:
             self.counters["late_frames"] += 1
             return False

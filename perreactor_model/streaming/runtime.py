@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from perreactor_model.bundle.manifest import Bundle, BundleError
+from perreactor_model.contract import AUDIO_FEATURE_COUNT, SPEAKER_VECTOR_COUNT
+from perreactor_model.networks.config import PATTERN_INPUTS
+
 if TYPE_CHECKING:
     import onnxruntime
-
-    from perreactor_model.bundle.manifest import Bundle
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -52,7 +54,8 @@ def load_graph(
     """Load one of the bundle's graphs ("frame_encoder", "distribution", ...) for inference.
 
     `threads` is the number of threads inside an operator. Threads do not spin while they wait:
-    a robot's other processes need the cores, and latency is steadier. Raises DeviceError.
+    a robot's other processes need the cores, and latency is steadier. Raises DeviceError, and
+    BundleError for a graph that is not of the sizes that the bundle's manifest states.
     """
     import onnxruntime
 
@@ -68,7 +71,33 @@ def load_graph(
         str(bundle.graph_path(graph)), options, providers=providers
     )
     _refuse_silent_fallback(session.get_providers()[0], providers[0], device, graph)
+    _refuse_other_sizes(session, bundle, graph)
     return session
+
+
+def _refuse_other_sizes(session: onnxruntime.InferenceSession, bundle: Bundle, graph: str) -> None:
+    """The manifest's sizes against the graph's: hashes alone do not say that the two agree."""
+    config = bundle.config
+    head_size = config.feature_size // config.heads
+    expected: dict[str, tuple[int | None, ...]] = {
+        "image": (None, 3, config.image_size, config.image_size),
+        "attributes": (None, SPEAKER_VECTOR_COUNT),
+        "audio": (None, AUDIO_FEATURE_COUNT),
+        "token": (None, config.feature_size),
+        "latent": (None, None, config.feature_size),
+        "key": (config.heads, head_size, None),
+        "own_key_0": (None, config.heads, head_size, None),
+        "history": (None, PATTERN_INPUTS[config.pattern_input]),
+    }
+    for given in session.get_inputs():
+        wanted = expected.get(given.name, ())
+        found = [size if isinstance(size, int) else None for size in given.shape]
+        if any(want and want != size for want, size in zip(wanted, found, strict=False)):
+            sizes = " x ".join("?" if size is None else str(size) for size in wanted)
+            raise BundleError(
+                f"{bundle.graph_path(graph)}: input '{given.name}' has shape {given.shape}, but "
+                f"the sizes in bundle.json ask for {sizes}: export the bundle again"
+            )
 
 
 def _refuse_silent_fallback(used: str, wanted: str, device: str, graph: str) -> None:

@@ -212,6 +212,17 @@ def test_silence_of_perception_decays_to_neutral_and_stamps_go_on(tiny_bundle: B
     assert not np.allclose(back[-1].attributes, neutral_attributes(), atol=1e-3)
 
 
+def test_a_reset_in_silence_lets_the_face_come_to_rest(tiny_bundle: Bundle) -> None:
+    engine = ReactionEngine(tiny_bundle, SETTINGS)
+    engine.add_robot("robot_a", "warm")
+    last = engine.push(speaker(tiny_bundle, 30))[-1]
+    engine.reset()
+    idle = [reaction for _ in range(80) for reaction in engine.idle()]
+    assert idle[0].stamp_ns == last.stamp_ns + FRAME_NS
+    assert np.allclose(idle[-1].attributes, neutral_attributes(), atol=1e-6)
+    assert [r.index for r in engine.push(speaker(tiny_bundle, 3, seed=1))] == [0, 1, 2]
+
+
 def test_late_and_duplicate_frames_are_dropped_and_counted(tiny_bundle: Bundle) -> None:
     frames = speaker(tiny_bundle, 10)
     engine = ReactionEngine(tiny_bundle, SETTINGS)

@@ -37,7 +37,7 @@ os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"
 
 if HAS_ROS:
     sys.path.append(str(Path(__file__).parent))
-    from workspace import use_workspace
+    from built_workspace import use_workspace
 
     WORKSPACE = use_workspace(REPOSITORY)
 
