@@ -21,7 +21,7 @@ from perreactor_model.contract import (
     ROTATION_SLICE,
     TRANSLATION_SLICE,
 )
-from perreactor_model.networks.attention import SpeakerAttention
+from perreactor_model.networks.attention import OwnAttention, SpeakerAttention
 from perreactor_model.networks.decoders import AlignedDecoder, Decoder, empty_own_memory
 from perreactor_model.networks.encoders import FaceImageEncoder, FrameEncoder
 from perreactor_model.networks.generator import ReactionGenerator
@@ -39,6 +39,10 @@ CONTRAST = 0.9
 """How much of what is constant in a speaker is taken away."""
 
 SPEAKER_GAIN = 2.5
+ATTENTION_TO_CONTENT = 0.1
+"""What is left of the queries: untrained heads attend by age. An attention that content could turn
+to one loud frame at once would make faces jump."""
+
 LISTENER_SPREAD = 5.0
 """How far listeners differ, as a multiple of what one moves."""
 
@@ -128,12 +132,23 @@ def _respond_to_change(generator: ReactionGenerator) -> None:
     token. Heads are paired, a quick one and a slow one with the same values and opposite outputs.
     """
     distribution = generator.distribution
+    _weaken(distribution.query, slice(None))
     _pair_heads(distribution.memory, distribution.out, generator.config.heads)
     if isinstance(generator.decoder_generic, AlignedDecoder):
         for layer in generator.decoder_generic.layers:
             speaker = layer.get_submodule("speaker")
+            own = layer.get_submodule("own")
             assert isinstance(speaker, SpeakerAttention)
+            assert isinstance(own, OwnAttention)
+            _weaken(speaker.query, slice(None))
+            _weaken(own.project, slice(0, own.out.in_features))
             _pair_heads(speaker.memory, speaker.out, generator.config.heads)
+
+
+def _weaken(queries: nn.Linear, rows: slice) -> None:
+    with torch.no_grad():
+        queries.weight[rows] *= ATTENTION_TO_CONTENT
+        queries.bias[rows] *= ATTENTION_TO_CONTENT
 
 
 def _pair_heads(memory: nn.Linear, out: nn.Linear, heads: int) -> None:
