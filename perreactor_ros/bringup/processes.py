@@ -104,12 +104,11 @@ def face_view_process(
         options,
         environment,
         {
-            "robots": ",".join(map(str, options.robots)),
             "record": str(record.absolute()),
-            **_given(bundle=options.bundle),
+            **_given(robots=_robots(options), bundle=options.bundle),
         },
         _remappings(image=options.image_topic, audio=options.audio_topic),
-        respawn=False,  # it would overwrite its own recording
+        respawn=False,  # a second recording would hide that the first one broke off
     )
 
 
@@ -159,8 +158,11 @@ def _perception_parameters(options: BringupOptions) -> dict[str, Parameter]:
 
 
 def _reactor_parameters(options: BringupOptions) -> dict[str, Parameter]:
-    robots = ",".join(map(str, options.robots)) or None
-    return {**_given(robots=robots), **_perception_parameters(options)}
+    return {**_given(robots=_robots(options)), **_perception_parameters(options)}
+
+
+def _robots(options: BringupOptions) -> str | None:
+    return ",".join(map(str, options.robots)) or None
 
 
 def _given(**parameters: Parameter | None) -> dict[str, Parameter]:
