@@ -24,10 +24,11 @@ _HALF_TAPS = 10
 
 def check_rate(rate: int) -> None:
     """Raise ValueError unless `rate` is a whole number of Hz from 8000 to 48000."""
-    if not float(rate).is_integer() or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+    number = isinstance(rate, (int, float, np.number))
+    if not number or not LOWEST_RATE <= rate <= HIGHEST_RATE or not float(rate).is_integer():
         raise ValueError(
             f"the audio rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE} Hz, "
-            f"got {rate}"
+            f"got {rate!r}"
         )
 
 

@@ -13,12 +13,12 @@ lock around every call. Pushing an image or 40 ms of sound takes tens of microse
 """
 
 from collections import deque
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_NS
+from perreactor_model.streaming.checks import checked_stamp, checked_vector
 from perreactor_model.streaming.clock_settings import ClockSettings
 from perreactor_model.streaming.frames import FrameInput
 from perreactor_model.streaming.jumps import ATTRIBUTES, AUDIO, IMAGE, Arrival, JumpWatch
@@ -64,7 +64,7 @@ class FrameClock:
 
     def push_image(self, image: Any, stamp_ns: int) -> None:
         """Add a camera image with its stamp. The image is opaque and kept by reference."""
-        stamp = _stamp(stamp_ns)
+        stamp = checked_stamp(stamp_ns)
         self._counts["images"] += 1
         self._admit(Arrival(IMAGE, stamp, stamp, image))
 
@@ -72,10 +72,10 @@ class FrameClock:
         self, attributes: np.ndarray | None, coefficients: np.ndarray | None, stamp_ns: int
     ) -> None:
         """Add what an analyzer says of the face: (25,) and (58,), NaN or None where unknown."""
-        stamp = _stamp(stamp_ns)
+        stamp = checked_stamp(stamp_ns)
         payload = (
-            _vector("attributes", attributes, ATTRIBUTE_COUNT),
-            _vector("coefficients", coefficients, COEFFICIENT_COUNT),
+            checked_vector("attributes", attributes, ATTRIBUTE_COUNT),
+            checked_vector("coefficients", coefficients, COEFFICIENT_COUNT),
         )
         self._counts["attributes"] += 1
         self._admit(Arrival(ATTRIBUTES, stamp, stamp, payload))
@@ -83,7 +83,7 @@ class FrameClock:
     def push_audio(self, samples: np.ndarray, stamp_ns: int, rate: int) -> None:
         """Add a chunk of sound: float (n,) or (n, channels) in [-1, 1], the stamp of its first
         sample, its rate in Hz (8000 to 48000). The samples are copied."""
-        stamp = _stamp(stamp_ns)
+        stamp = checked_stamp(stamp_ns)
         check_rate(rate)
         chunk = mono(samples)
         if chunk.size == 0:
@@ -95,7 +95,7 @@ class FrameClock:
     def set_robot_speaking(self, flag: bool, stamp_ns: int) -> None:
         """The robot speaks, or has stopped, from `stamp_ns` on (on the data's clock): every frame
         that overlaps its speech has no voice. Survives resets."""
-        self._speaking.set(bool(flag), _stamp(stamp_ns))
+        self._speaking.set(bool(flag), checked_stamp(stamp_ns))
 
     # --- Output --------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class FrameClock:
         Call this at 25 Hz or faster. The caller's clock need not agree with the stamps: only its
         progress since the newest stamp was noticed counts.
         """
-        data_now = self._data_now(index(now_ns))
+        data_now = self._data_now(checked_stamp(now_ns))
         if data_now is None:
             return
         if self._origin is None:
@@ -113,6 +113,7 @@ class FrameClock:
             if not self._all_appeared() and data_now < earliest + FRAME_NS + self._max_wait:
                 return
             self._settle_origin()
+        self._leap(data_now - self._max_wait - FRAME_NS)
         while self._may_complete(data_now):
             self._emit()
 
@@ -210,6 +211,7 @@ class FrameClock:
         if self._origin is None:
             self._settle_origin()
         self._collect()
+        self._leap(self._newest_stored_ns() - self._longest_buffer)
         while self._overfull():
             self._counts["overflow_frames"] += 1
             self._emit()
@@ -217,12 +219,15 @@ class FrameClock:
     def _overfull(self) -> bool:
         if any(len(items) > self.settings.image_capacity for items in self._items.values()):
             return True
-        newest = max((items.newest_ns or 0 for items in self._items.values()), default=0)
-        newest = max(newest, self._sound.end_ns or 0)
+        newest = self._newest_stored_ns()
         oldest = self._open_ns()
         if oldest is None:
             oldest = min(self._first_stamps().values(), default=newest)
         return newest - oldest > self._longest_buffer
+
+    def _newest_stored_ns(self) -> int:
+        newest = [items.newest_ns for items in self._items.values()]
+        return max(stamp or 0 for stamp in (*newest, self._sound.end_ns))
 
     # --- The grid --------------------------------------------------------------------------------
 
@@ -314,6 +319,7 @@ class FrameClock:
             if not self._first_stamps():
                 return
             self._settle_origin()
+        self._leap(self._newest_stored_ns() - FRAME_NS)
         while self._covered():
             self._emit()
 
@@ -342,11 +348,31 @@ class FrameClock:
         else:
             frame.audio = self._sound.cut(start, stop)
         self._next += 1
-        for items in self._items.values():
-            items.forget(stop)
-        self._sound.forget(stop)
-        self._speaking.forget(stop)
+        self._forget(stop)
         self._hand_out(frame)
+
+    def _leap(self, due_ns: int) -> None:
+        """Pass over the frames that would be dropped unseen, for more than `frame_capacity` newer
+        ones are due as well: those up to `due_ns`.
+
+        Two streams whose clocks are years apart (time since boot, time of day) would otherwise keep
+        us making empty frames for hours.
+        """
+        start = self._open_ns()
+        assert start is not None
+        passed = (due_ns - start) // FRAME_NS - self.settings.frame_capacity
+        if passed <= 0:
+            return
+        self._next += passed
+        self._forget(start + passed * FRAME_NS)
+        self._counts["frames"] += passed
+        self._counts["dropped_frames"] += passed
+
+    def _forget(self, before_ns: int) -> None:
+        for items in self._items.values():
+            items.forget(before_ns)
+        self._sound.forget(before_ns)
+        self._speaking.forget(before_ns)
 
     def _hand_out(self, frame: FrameInput) -> None:
         self._counts["frames"] += 1
@@ -361,40 +387,12 @@ class FrameClock:
 _PLURAL = {IMAGE: "images", ATTRIBUTES: "attributes"}
 
 _COUNTERS = (
-    "images",
-    "attributes",
-    "audio_chunks",
-    "late_images",
-    "late_attributes",
-    "duplicate_images",
-    "duplicate_attributes",
-    "stray_stamps",
-    "clock_jumps",
-    "overdue_frames",
-    "overflow_frames",
-    "frames",
-    "frames_without_image",
-    "frames_without_voice",
-    "frames_robot_speaking",
-    "dropped_frames",
+    *("images", "attributes", "audio_chunks", "late_images", "late_attributes"),
+    *("duplicate_images", "duplicate_attributes", "stray_stamps", "clock_jumps"),
+    *("overdue_frames", "overflow_frames", "frames", "frames_without_image"),
+    *("frames_without_voice", "frames_robot_speaking", "dropped_frames"),
 )
 
 
 def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
-
-
-def _stamp(stamp_ns: int) -> int:
-    stamp = index(stamp_ns)
-    if stamp < 0:
-        raise ValueError(f"a stamp must be 0 or more nanoseconds, got {stamp}")
-    return stamp
-
-
-def _vector(name: str, values: np.ndarray | None, size: int) -> np.ndarray:
-    if values is None:
-        return np.full(size, np.nan, np.float32)
-    vector = np.array(values, np.float32)
-    if vector.shape != (size,):
-        raise ValueError(f"{name} must have shape ({size},), got {vector.shape}")
-    return vector

@@ -194,6 +194,58 @@ def test_frames_nobody_takes_are_dropped_oldest_first_and_counted():
     assert clock.counters["dropped_frames"] == 40
 
 
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize(
+    ("camera", "microphone"), [(0, START), (START, 0), (START - 86_400 * SECOND, START)]
+)
+def test_streams_whose_clocks_are_years_apart_keep_nobody_waiting(camera, microphone, live):
+    clock = FrameClock()
+    frames = []
+    for number in range(500):
+        clock.push_image(number, camera + number * 40 * MS)
+        clock.push_audio(sound(640), microphone + number * 40 * MS, 16000)
+        if live:
+            clock.advance(number * 40 * MS)
+        frames += clock.take()
+    assert len(frames) < 10_000
+    assert clock.counters["frames"] == clock.counters["dropped_frames"] + len(frames)
+    if live:
+        newest = max(camera, microphone) + 499 * 40 * MS
+        assert newest - frames[-1].stamp_ns < SECOND
+        leading = [frame.audio is not None or frame.image is not None for frame in frames[-100:]]
+        assert all(leading)
+
+
+def test_passing_over_frames_that_would_be_dropped_gives_the_same_frames_as_making_them():
+    def frames_of(capacity: int) -> list[tuple[int, int, bool, bool]]:
+        clock = FrameClock(frame_capacity=capacity, buffer_seconds=5)
+        for number in range(250):
+            clock.push_audio(sound(640), START + number * 40 * MS, 16000)
+            if number == 0:
+                clock.push_image("slow clock", START - 100 * SECOND)
+        clock.finish()
+        return [
+            (frame.index, frame.stamp_ns, frame.image is None, frame.audio is None)
+            for frame in clock.take()
+        ]
+
+    everything = frames_of(100_000)
+    assert len(everything) > 2700
+    assert frames_of(50) == everything[-50:]
+
+
+@pytest.mark.parametrize("stamp", [1.5, float("nan"), "1", None])
+def test_a_stamp_that_is_no_whole_number_is_refused_by_value(stamp):
+    clock = FrameClock()
+    for push in (
+        lambda: clock.push_image("image", stamp),
+        lambda: clock.push_audio(sound(640), stamp, 16000),
+        lambda: clock.advance(stamp),
+    ):
+        with pytest.raises(ValueError, match="whole nanoseconds"):
+            push()
+
+
 def test_a_flood_of_images_within_one_frame_stays_bounded():
     clock = FrameClock(image_capacity=50)
     for number in range(1000):
