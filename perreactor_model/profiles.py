@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perreactor_model.contract import ATTRIBUTE_COUNT, SPEAKER_VECTOR_COUNT
+
 if TYPE_CHECKING:
     from perreactor_model.bundle.manifest import Bundle
 
@@ -81,7 +83,9 @@ class ListenerProfile:
                 )
             pattern = np.asarray(record["pattern"], np.float32)
             return cls(record["name"], record["bundle"], pattern, record.get("provenance", {}))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except ProfileError:
+            raise
+        except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
             raise ProfileError(f"{path}: not a listener profile ({error!r})") from error
 
 
@@ -89,6 +93,35 @@ def control_names(visual_input: str) -> list[str]:
     """Names of the control conditions; mimicking needs a speaker whose attributes are measured."""
     mime = ["mime"] if visual_input == "facial_attributes" else []
     return [GENERIC, "neutral", *mime, "random"]
+
+
+def read_replay(name: str) -> np.ndarray:
+    """What `replay:<file>` plays: float32 (frames, 83), attributes and then coefficients.
+
+    The file holds rows of 25 attributes, or 25 + 58 coefficients, as .npy or as .csv with a header
+    line. Raises ProfileError.
+    """
+    path = Path(name.removeprefix(REPLAY_PREFIX))
+    try:
+        if path.suffix == ".npy":
+            rows = np.asarray(np.load(path, allow_pickle=False), np.float64)
+        else:
+            rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise ProfileError(f"profile '{name}' cannot be read as .npy or .csv: {error}") from error
+    widths = (ATTRIBUTE_COUNT, SPEAKER_VECTOR_COUNT)
+    if rows.ndim != 2 or not len(rows) or rows.shape[1] not in widths:
+        raise ProfileError(
+            f"{path}: array of shape {rows.shape}, expected rows of 25 attributes, "
+            "or of 25 attributes and 58 coefficients"
+        )
+    if not np.isfinite(rows).all():
+        raise ProfileError(
+            f"{path}: row {int(np.argwhere(~np.isfinite(rows))[0][0])} is not finite"
+        )
+    padded = np.zeros((len(rows), SPEAKER_VECTOR_COUNT), np.float32)
+    padded[:, : rows.shape[1]] = rows
+    return padded
 
 
 class ProfileStore:
@@ -109,9 +142,7 @@ class ProfileStore:
     def check(self, name: str) -> None:
         """Raise ProfileError unless `name` is a control condition or loads as a profile."""
         if name.startswith(REPLAY_PREFIX):
-            path = Path(name[len(REPLAY_PREFIX) :])
-            if not path.is_file():
-                raise ProfileError(f"profile '{name}': there is no file {path}")
+            read_replay(name)
         elif name not in control_names(self._bundle.config.visual_input):
             self.get(name)
 

@@ -6,7 +6,6 @@ speaker, `replay:<file>` plays a recorded reaction. Each is chosen like a listen
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +14,10 @@ from perreactor_model.contract import (
     ATTRIBUTE_COUNT,
     COEFFICIENT_COUNT,
     EXPRESSION_SLICE,
-    SPEAKER_VECTOR_COUNT,
     attribute_ranges,
     neutral_attributes,
 )
-from perreactor_model.profiles import REPLAY_PREFIX, ProfileError
+from perreactor_model.profiles import REPLAY_PREFIX, read_replay
 from perreactor_model.streaming.frames import SpeakerFrame
 from perreactor_model.streaming.noise import LatentNoise
 
@@ -49,8 +47,13 @@ class Mime:
 
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
         """What the speaker's face does in this frame."""
-        attributes = np.where(np.isnan(frame.attributes), neutral_attributes(), frame.attributes)
-        return attributes.astype(np.float32), np.nan_to_num(frame.coefficients, nan=0.0)
+        known = np.isfinite(frame.attributes)
+        attributes = np.where(known, frame.attributes, neutral_attributes())
+        coefficients = np.where(np.isfinite(frame.coefficients), frame.coefficients, 0.0)
+        # What others measured may leave the contract's ranges; a reaction never does.
+        return np.clip(attributes, *attribute_ranges()).astype(np.float32), coefficients.astype(
+            np.float32
+        )
 
 
 class Random:
@@ -72,8 +75,8 @@ class Random:
 class Replay:
     """A recorded reaction, looped: row k answers frame k."""
 
-    def __init__(self, path: Path) -> None:
-        self._rows = _read_reaction(path)
+    def __init__(self, name: str) -> None:
+        self._rows = read_replay(name)
 
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
         """The recorded row for this frame."""
@@ -84,34 +87,10 @@ class Replay:
 def make_control(name: str, seed: int, robot: str, sample: int) -> Control:
     """The control condition of this name. Raises ProfileError if a replay cannot be read."""
     if name.startswith(REPLAY_PREFIX):
-        return Replay(Path(name[len(REPLAY_PREFIX) :]))
+        return Replay(name)
     makers: dict[str, Callable[[], Control]] = {
         "neutral": Neutral,
         "mime": Mime,
         "random": lambda: Random(seed, robot, sample),
     }
     return makers[name]()
-
-
-def _read_reaction(path: Path) -> np.ndarray:
-    """Rows of 25 attributes, or 25 + 58 coefficients, from .npy or .csv with a header line."""
-    try:
-        if path.suffix == ".npy":
-            rows = np.load(path, allow_pickle=False)
-        else:
-            rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise ProfileError(f"{path}: cannot be read as .npy or .csv ({error})") from error
-    widths = (ATTRIBUTE_COUNT, SPEAKER_VECTOR_COUNT)
-    if rows.ndim != 2 or not len(rows) or rows.shape[1] not in widths:
-        raise ProfileError(
-            f"{path}: array of shape {rows.shape}, expected rows of 25 attributes, "
-            "or of 25 attributes and 58 coefficients"
-        )
-    if not np.isfinite(rows).all():
-        raise ProfileError(
-            f"{path}: row {int(np.argwhere(~np.isfinite(rows))[0][0])} is not finite"
-        )
-    padded = np.zeros((len(rows), SPEAKER_VECTOR_COUNT), np.float32)
-    padded[:, : rows.shape[1]] = rows
-    return padded

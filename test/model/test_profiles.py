@@ -1,6 +1,7 @@
 """Profiles are found by name, refused when they are not this bundle's, and never half-loaded."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,49 @@ def test_a_broken_file_is_refused_by_its_path(
         ProfileStore(tiny_bundle, [tmp_path]).get("alice")
 
 
+@pytest.mark.parametrize("pattern", [["a"], [[1.0], [1.0, 2.0]], {}, None])
+def test_a_pattern_of_no_numbers_is_refused_by_its_path(
+    tiny_bundle: Bundle, tmp_path: Path, pattern: object
+) -> None:
+    record = {"format": 1, "name": "alice", "bundle": "x", "pattern": pattern}
+    (tmp_path / "alice.json").write_text(json.dumps(record))
+    with pytest.raises(ProfileError, match=r"alice|finite"):
+        ProfileStore(tiny_bundle, [tmp_path]).get("alice")
+
+
+def test_files_that_are_no_text_and_folders_are_refused(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "folder.json").mkdir()
+    for name in ("bytes", "folder"):
+        with pytest.raises(ProfileError, match=name):
+            ProfileStore(tiny_bundle, [tmp_path]).check(name)
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "no\nnumbers\n", None])
+def test_a_replay_that_could_not_be_played_is_refused_when_it_is_chosen(
+    tiny_bundle: Bundle, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "reaction.csv"
+    if content is not None:
+        path.write_text(content)
+    with warnings.catch_warnings(), pytest.raises(ProfileError):
+        warnings.simplefilter("ignore")  # numpy's remark on an empty file
+        ProfileStore(tiny_bundle).check(f"replay:{path}")
+
+
+@pytest.mark.parametrize("file", ["x" * 5000, "\0", "", "archive.npy", "objects.npy"])
+def test_a_replay_of_a_strange_file_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, file: str
+) -> None:
+    with (tmp_path / "archive.npy").open("wb") as archive:
+        np.savez(archive, rows=np.zeros((5, 25)))
+    np.save(tmp_path / "objects.npy", np.array([None, {}], object), allow_pickle=True)
+    with pytest.raises(ProfileError):
+        ProfileStore(tiny_bundle).check(f"replay:{tmp_path}/{file}")
+
+
 def test_a_pattern_that_is_not_finite_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     path = profile(tiny_bundle).save(tmp_path)
     record = json.loads(path.read_text())
@@ -115,4 +159,13 @@ def test_mime_copies_what_is_known_of_the_speaker_and_is_neutral_elsewhere() -> 
     attributes, coefficients = make_control("mime", 0, "robot_a", 0).at(speaker)
     assert attributes[7] == np.float32(0.8)
     assert attributes[17] == 1.0
+    assert np.isfinite(coefficients).all()
+
+
+def test_mime_stays_within_the_contracts_ranges() -> None:
+    speaker = frame(0)
+    speaker.attributes[:3] = [7.0, -1.0, np.inf]
+    speaker.coefficients[0] = -np.inf
+    attributes, coefficients = make_control("mime", 0, "robot_a", 0).at(speaker)
+    assert attributes[:3].tolist() == [1.0, 0.0, 0.0]
     assert np.isfinite(coefficients).all()
