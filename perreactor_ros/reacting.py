@@ -5,6 +5,7 @@ Everything here runs in the inference thread (`worker.py`), except where a docst
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +24,12 @@ SILENCE_NS = 250_000_000
 
 BACKLOG = 10
 """Frames (0.4 s) that may wait; if more do, all but the newest step are skipped."""
+
+_FRAME_NUMBERS = 2**62
+"""Where the numbers of frames end that the engine can count with."""
+
+_MANY_RESTARTS = 10
+"""Restarts within a second of frames that no clock and no respawned perception brings about."""
 
 
 class Log(Protocol):
@@ -84,6 +91,9 @@ class Reacting:
         self._heard = SpeakerBehaviour()
         self._lost: bool | None = None
         self._refused_model = ""
+        self._token_size = 0
+        self._restarts: deque[bool] = deque(maxlen=25)
+        self._said_restarts = False
 
     # --- Jobs for the inference thread -----------------------------------------------------------
 
@@ -91,6 +101,7 @@ class Reacting:
         """Load a bundle. Raises BundleError, DeviceError or ValueError."""
         verified = Bundle.load(bundle)
         self._engine = ReactionEngine(verified, settings)
+        self._token_size = verified.config.feature_size
         self._due_ns = self._lost = None
         engine = self._engine
         return Loaded(
@@ -180,22 +191,37 @@ class Reacting:
     def _fits(self, message: SpeakerBehaviour) -> bool:
         """Whether this engine can use the message's token; says once why not."""
         expected = self._loaded().model_id
-        if message.model_id == expected and len(message.token):
+        fits = len(message.token) == self._token_size and message.frame < _FRAME_NUMBERS
+        if message.model_id == expected and fits:
             return True
         self.refused += 1
         if self._refused_model != message.model_id or self.refused == 1:
             self._refused_model = message.model_id
             self._log.error(
                 f"behaviour of bundle '{message.model_id}' ({len(message.token)} token values) is "
-                f"of no use to bundle '{expected}': start perception with the same bundle"
+                f"of no use to bundle '{expected}' ({self._token_size} token values): start "
+                "perception with the same bundle"
             )
         return False
 
     def _answer(self, frames: list[SpeakerFrame]) -> None:
         begin = time.perf_counter()
-        reactions = self._loaded().push(frames)
+        engine = self._loaded()
+        restarts = engine.counters["restarts"]
+        reactions = engine.push(frames)
         self.step_time.add((time.perf_counter() - begin) / len(frames))
+        self._watch_restarts(engine.counters["restarts"] > restarts)
         self._publish(reactions)
+
+    def _watch_restarts(self, restarted: bool) -> None:
+        """Say once that perceptions take turns: each frame then forgets what the other one said."""
+        self._restarts.append(restarted)
+        if not self._said_restarts and sum(self._restarts) > _MANY_RESTARTS:
+            self._said_restarts = True
+            self._log.error(
+                "speaker/behaviour begins anew again and again: several perceptions seem to "
+                "publish it; give each speaker's perception and robots a namespace of their own"
+            )
 
     def _publish(self, reactions: list[Reaction]) -> None:
         if self._outdated():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from live_graph import LATCHED, stamp_of
-from perreactor_ros.msg import FacialReaction, ReactorState
+from perreactor_ros.msg import FacialReaction, ReactorState, SpeakerBehaviour
 from std_srvs.srv import SetBool, Trigger
 
 
@@ -125,6 +125,42 @@ def test_behaviour_of_another_bundle_is_refused_and_said_once(graph, reactor, be
     sent = heard.count
     graph.wait_until(lambda: heard.count > sent + 10, "more behaviour")
     assert reactor.says("start perception with the same bundle") == 1
+
+
+def test_behaviour_that_no_perception_sends_is_refused_and_does_no_harm(graph, reactor, behaviour):
+    reactions = graph.collect(FacialReaction, "robot_a/reaction")
+    heard = behaviour()
+    graph.wait_until(lambda: len(reactions) >= 5, "reactions")
+    topic = graph.node.create_publisher(SpeakerBehaviour, "speaker/behaviour", 100)
+    graph.wait_until(lambda: topic.get_subscription_count() >= 1, "the reactor to listen")
+    for field, value in [("token", []), ("token", [0.0] * 3), ("frame", 2**64 - 1)] * 15:
+        message = heard.message(heard.count, stamp_of(reactions[-1]))
+        setattr(message, field, value)
+        topic.publish(message)
+    reactor.wait_for_line("token values")
+    graph.wait_for_more(reactions, 40, "reactions")
+    assert graph.state_of("robot_a/reactor") == "active"
+    assert "Traceback" not in reactor.output
+
+
+def test_two_perceptions_on_one_topic_are_told_once(graph, reactor, behaviour):
+    reactions = graph.collect(FacialReaction, "robot_a/reaction")
+    behaviour()
+    behaviour().epoch = 7
+    reactor.wait_for_line("several perceptions")
+    graph.wait_for_more(reactions, 40, "reactions")
+    assert reactor.says("several perceptions") == 1
+
+
+def test_a_profile_that_could_not_be_played_is_refused_when_it_is_set(graph, reactor, tmp_path):
+    path = tmp_path / "reaction.csv"
+    path.write_text("a,b\n1,2\n")
+    for name in (f"replay:{path}", "replay:" + "x" * 5000):
+        result = graph.set_parameter("robot_a/reactor", "listener_profile", name)
+        assert not result.successful
+        assert result.reason
+    assert graph.get_parameter("robot_a/reactor", "listener_profile") == "generic"
+    assert "Traceback" not in reactor.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
