@@ -187,7 +187,7 @@ def read_manifest(path: Path) -> BundleManifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{path.parent} is no bundle: it has no {path.name}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
     return BundleManifest.from_dict(content, str(path))
 
@@ -209,10 +209,14 @@ def find_bundle(path_or_name: Path | str) -> Path:
     Names are searched in $PERREACTOR_BUNDLES, the ROS prefixes, the source tree and the Python
     installation, in this order. Raises BundleError with what was found instead.
     """
-    given = Path(path_or_name).expanduser()
-    if (given / MANIFEST_NAME).is_file():
-        return given.resolve()
     text = str(path_or_name)
+    try:
+        given = Path(text).expanduser()
+        found = (given / MANIFEST_NAME).is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, no such home
+        raise BundleError(f"{text[:80]!r} is no bundle: {error}") from error
+    if found:
+        return given.resolve()
     if given.name != text:
         raise BundleError(f"{text} is no bundle: it has no {MANIFEST_NAME}")
     for folder in bundle_folders():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,13 @@ class EngineSettings:
     recover_seconds: float = 0.5
 
     def __post_init__(self) -> None:
+        for name in ("threads", "step", "window", "seed", "blend_frames"):
+            if not isinstance(getattr(self, name), Integral):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a whole number")
+        if self.beta is not None and not (
+            isinstance(self.beta, Real) and 0.0 <= float(self.beta) < np.inf
+        ):
+            raise ValueError(f"beta is {self.beta!r}: give a finite number of 0 or more, or None")
         if not 1 <= self.step <= FRAME_RATE:
             raise ValueError(f"step is {self.step}: give 1 to {FRAME_RATE} frames")
         if self.window < 0:
@@ -63,8 +71,9 @@ class EngineSettings:
             raise ValueError(f"blend_frames is {self.blend_frames}: give 0 or more frames")
         for name in ("noise_seconds", "fade_seconds", "loss_seconds", "decay_seconds",
                      "recover_seconds"):  # fmt: skip
-            if not getattr(self, name) >= 0.0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more seconds")
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not float(value) >= 0.0:
+                raise ValueError(f"{name} is {value!r}: give 0 or more seconds")
 
 
 class ReactionEngine:

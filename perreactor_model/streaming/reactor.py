@@ -51,7 +51,10 @@ class Reactor:
             bundle = Bundle.load(bundle)
         settings = settings or EngineSettings()
         engine = ReactionEngine(bundle, settings, profile_folders)
-        for robot, profile in (robots or {"robot_a": GENERIC}).items():
+        robots = {"robot_a": GENERIC} if robots is None else robots
+        if not isinstance(robots, Mapping):
+            raise ValueError(f"robots must map names to profiles, as in {{'robot_a': '{GENERIC}'}}")
+        for robot, profile in robots.items():
             engine.add_robot(robot, profile)
         perceiver = Perceiver(bundle, device=settings.device, threads=settings.threads, crop=crop)
         return cls(perceiver, engine)
@@ -71,20 +74,21 @@ class Reactor:
     ) -> list[Reaction]:
         """Take a camera frame, a piece of sound or both; returns the reactions that are now due.
 
-        `image` is RGB uint8 (H, W, 3) with its `stamp_ns`; `audio` is float32 (n,) or (n, channels)
+        `image` is RGB uint8 (H, W, 3) with its `stamp_ns`, kept until its frame is due: hand over a
+        copy of a buffer that you fill again. `audio` is float32 (n,) or (n, channels)
         in [-1, 1] at `sample_rate` Hz, `audio_stamp_ns` the time of its first sample (default: the
         image's). Raises ValueError naming the argument that is missing or malformed.
         """
-        if image is not None:
-            if stamp_ns is None:
-                raise ValueError("push: an image needs stamp_ns, its time in nanoseconds")
+        if image is not None and stamp_ns is None:
+            raise ValueError("push: an image needs stamp_ns, its time in nanoseconds")
+        if audio is not None and sample_rate is None:
+            raise ValueError("push: audio needs sample_rate, in Hz")
+        audio_stamp_ns = stamp_ns if audio_stamp_ns is None else audio_stamp_ns
+        if audio is not None and audio_stamp_ns is None:
+            raise ValueError("push: audio needs audio_stamp_ns, the time of its first sample")
+        if image is not None and stamp_ns is not None:
             self.perceiver.push_image(image, stamp_ns)
-        if audio is not None:
-            if sample_rate is None:
-                raise ValueError("push: audio needs sample_rate, in Hz")
-            audio_stamp_ns = stamp_ns if audio_stamp_ns is None else audio_stamp_ns
-            if audio_stamp_ns is None:
-                raise ValueError("push: audio needs audio_stamp_ns, the time of its first sample")
+        if audio is not None and audio_stamp_ns is not None and sample_rate is not None:
             self.perceiver.push_audio(audio, audio_stamp_ns, sample_rate)
         return self.engine.push(self.perceiver.take())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perreactor_model.bundle.manifest import Bundle, BundleError
 from perreactor_model.contract import AUDIO_FEATURE_COUNT, SPEAKER_VECTOR_COUNT
-from perreactor_model.networks.config import PATTERN_INPUTS
+from perreactor_model.networks.config import PATTERN_INPUTS, ModelConfig
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -55,7 +55,7 @@ def load_graph(
 
     `threads` is the number of threads inside an operator. Threads do not spin while they wait:
     a robot's other processes need the cores, and latency is steadier. Raises DeviceError, and
-    BundleError for a graph that is not of the sizes that the bundle's manifest states.
+    BundleError for a graph that is not what the bundle's manifest states.
     """
     import onnxruntime
 
@@ -67,12 +67,44 @@ def load_graph(
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = choose_providers(device)
-    session = onnxruntime.InferenceSession(
-        str(bundle.graph_path(graph)), options, providers=providers
-    )
+    path = bundle.graph_path(graph)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its errors share no base of their own
+        raise BundleError(f"{path}: onnxruntime cannot load it: {error}") from error
     _refuse_silent_fallback(session.get_providers()[0], providers[0], device, graph)
+    _refuse_other_inputs(session, bundle, graph)
     _refuse_other_sizes(session, bundle, graph)
     return session
+
+
+def _refuse_other_inputs(session: onnxruntime.InferenceSession, bundle: Bundle, graph: str) -> None:
+    """What the manifest makes of a graph (its kind of decoder, its layers) against its inputs."""
+    wanted = _input_names(bundle.config, graph)
+    found = {given.name for given in session.get_inputs()}
+    if found != wanted:
+        raise BundleError(
+            f"{bundle.graph_path(graph)}: it takes {', '.join(sorted(found))}, but bundle.json "
+            f"asks for {', '.join(sorted(wanted))}: export the bundle again"
+        )
+
+
+def _input_names(config: ModelConfig, graph: str) -> set[str]:
+    if graph == "frame_encoder":
+        visual = "image" if config.visual_input == "face_image" else "attributes"
+        return {visual, "audio", "face_present", "voice_present"}
+    if graph == "distribution":
+        return {"token", "frame", "band", "slot_frame", "key", "value"}
+    if graph == "pattern_encoder":
+        return {"history"}
+    if config.decoder == "aligned":
+        names = {"latent", "frame", "band", "speaker_frame", "own_frame"}
+        cached: tuple[str, ...] = ("speaker_key", "speaker_value", "own_key", "own_value")
+    else:
+        names = {"latent", "position", "own_position"}
+        cached = ("own_key", "own_value")
+    layers = range(config.decoder_layers)
+    return names | {f"{name}_{layer}" for name in cached for layer in layers}
 
 
 def _refuse_other_sizes(session: onnxruntime.InferenceSession, bundle: Bundle, graph: str) -> None:

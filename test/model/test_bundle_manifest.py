@@ -109,3 +109,9 @@ def test_an_unknown_name_lists_the_known_ones(copy: Path, monkeypatch: pytest.Mo
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"has no bundle\.json"):
         Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody_of_this_name/bundle", "a\0b", "", None])
+def test_a_name_that_no_file_can_have_is_refused_as_any_other(name: str) -> None:
+    with pytest.raises(BundleError, match="no bundle"):
+        find_bundle(name)

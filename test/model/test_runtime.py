@@ -1,6 +1,7 @@
 """A graph runs where it was asked to, and only if it is the graph the manifest describes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import onnxruntime
 import pytest
@@ -34,6 +35,29 @@ def test_sizes_that_the_graphs_do_not_have_are_refused_by_input(
     lying = Bundle(tiny_bundle.path, replace(tiny_bundle.manifest, model=model))
     with pytest.raises(BundleError, match=rf"{graph}.*'{named}'.*export the bundle again"):
         load_graph(lying, graph, "cpu", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "graph"),
+    [
+        ({"decoder": "paper"}, "decoder_generic"),
+        ({"decoder_layers": 5}, "decoder_personal"),
+        ({"visual_input": "facial_attributes"}, "frame_encoder"),
+    ],
+)
+def test_a_graph_of_another_kind_is_refused_when_it_is_loaded(
+    tiny_bundle: Bundle, change: dict[str, int | str], graph: str
+) -> None:
+    model = replace(tiny_bundle.config, **change)
+    lying = Bundle(tiny_bundle.path, replace(tiny_bundle.manifest, model=model))
+    with pytest.raises(BundleError, match=rf"{graph}.*bundle\.json asks for"):
+        load_graph(lying, graph, "cpu", 1)
+
+
+def test_a_file_that_is_no_graph_is_refused_by_name(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "distribution.onnx").write_bytes(b"garbage")
+    with pytest.raises(BundleError, match=r"distribution\.onnx: onnxruntime cannot load it"):
+        load_graph(Bundle(tmp_path, tiny_bundle.manifest), "distribution", "cpu", 1)
 
 
 def test_auto_falls_back_to_the_processor() -> None:
