@@ -155,6 +155,8 @@ class ProfileStore:
             hint = f" (did you mean '{close[0]}'?)" if close else ""
             raise ProfileError(f"unknown profile '{name}'{hint}; known: {', '.join(known)}")
         profile = ListenerProfile.load(path)
+        if profile.name != name:
+            raise ProfileError(f"{path}: the profile in it is called '{profile.name}': rename one")
         if profile.bundle != self._bundle.model_id:
             raise ProfileError(
                 f"profile '{name}' was made with bundle {profile.bundle}, not with "

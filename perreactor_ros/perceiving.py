@@ -216,7 +216,8 @@ class Perceiving:
         )
 
     def _take_robot_speaking(self, message: Any, received_ns: int) -> None:
-        self._loaded().set_robot_speaking(bool(message.data), received_ns)
+        perceiver = self._loaded()
+        perceiver.set_robot_speaking(bool(message.data), perceiver.data_time(received_ns))
 
     def _stamp(self, message: Any, received_ns: int, what: str) -> int:
         stamp_ns = nanoseconds(message.header.stamp)

@@ -98,6 +98,10 @@ _LOST_SECONDS = 1.0
 _WATCH_SECONDS = 0.25
 
 
+_LARGEST_SKEW_NS = 500_000_000
+"""Between the newest stamps of sound and image; more is no delay but another clock."""
+
+
 class PerceptionNode(ManagedNode):
     """The node, and the application that `process.run` runs."""
 
@@ -175,6 +179,11 @@ class PerceptionNode(ManagedNode):
             info = message_class(self._adapter.info_type_name)
             self._listen("audio_info", info, "audio_info", qos.STATE)
         self._listen("robot_speaking", Bool, "robot_speaking", qos.EVENT)
+        if self._loaded.visual_input != "face_image":
+            self.get_logger().warning(
+                f"{self._loaded.model_id} sees the speaker through speaker/attributes, from an "
+                "analyzer of faces; the camera's image is not used"
+            )
         topics = ", ".join(each.topic_name for each in self._inputs)
         self.get_logger().info(f"listening to {topics}")
 
@@ -250,6 +259,8 @@ class PerceptionNode(ManagedNode):
             level, summary = WARN, f"lost: {', '.join(sorted(self._lost))}"
         elif not perceiving.frames.hertz():
             level, summary = WARN, "waiting for input"
+        elif abs(perceiving.skew_ns or 0) > _LARGEST_SKEW_NS:
+            level, summary = WARN, "camera and microphone are stamped by different clocks"
         else:
             level, summary = OK, "perceiving"
         values: dict[str, object] = {"lifecycle": STATE_NAMES[self.lifecycle]}

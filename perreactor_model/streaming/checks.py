@@ -4,15 +4,22 @@ from operator import index
 
 import numpy as np
 
+_LATEST_STAMP = 2**62 - 1
+
 
 def checked_stamp(stamp_ns: int) -> int:
-    """A stamp as a Python integer. Raises ValueError unless it is whole nanoseconds from 0 on."""
+    """A stamp as a Python integer.
+
+    Raises ValueError unless it is whole nanoseconds, from 0 to what 62 bits hold (the year 2116).
+    """
     try:
         stamp = index(stamp_ns)
     except TypeError:
         raise ValueError(f"a stamp must be whole nanoseconds, got {stamp_ns!r}") from None
     if stamp < 0:
         raise ValueError(f"a stamp must be 0 or more nanoseconds, got {stamp}")
+    if stamp > _LATEST_STAMP:
+        raise ValueError(f"a stamp must be at most {_LATEST_STAMP} nanoseconds, got {stamp}")
     return stamp
 
 

@@ -29,6 +29,10 @@ from perreactor_model.streaming.speaking import SpeakingIntervals
 HALF_FRAME_NS = FRAME_NS // 2
 
 
+_CLOCK_OFFSET_NS = 500_000_000
+"""From here on, stamps and the caller's clock are taken to be two clocks."""
+
+
 class FrameClock:
     """Puts the inputs of one speaker on one 25 Hz grid.
 
@@ -296,6 +300,17 @@ class FrameClock:
             for stream in self.settings.expects
             if stream != AUDIO
         )
+
+    def data_time(self, now_ns: int) -> int:
+        """A moment of the caller's clock on the data's clock; the same while no data has come.
+
+        The two are told apart only when they are far apart (a camera with a clock of its own):
+        a small difference is the way of a message, not an offset.
+        """
+        if self._noticed is None:
+            return now_ns
+        offset = self._noticed[0] - self._noticed[1]
+        return now_ns + offset if abs(offset) > _CLOCK_OFFSET_NS else now_ns
 
     def _data_now(self, now: int) -> int | None:
         """What the data's clock shows now: the newest stamp plus the time since it was noticed.

@@ -13,8 +13,8 @@ import numpy as np
 
 from perreactor_model.contract import FRAME_RATE
 
-_FORGET_AFTER = 20.0
-"""Time constants after which the past is forgotten (e^-20): a longer gap starts afresh."""
+_LONG_GAP = 10_000
+"""Frames (7 minutes) beyond which a gap is crossed in one stride instead of frame by frame."""
 
 
 class LatentNoise:
@@ -29,7 +29,6 @@ class LatentNoise:
             raise ValueError(f"noise_seconds is {seconds}: give 0 or more seconds (inf holds it)")
         self._size = size
         self._rho = math.exp(-1.0 / (FRAME_RATE * seconds)) if seconds > 0.0 else 0.0
-        self._forget_frames = _FORGET_AFTER * FRAME_RATE * seconds
         digest = hashlib.sha256(f"{seed}\x1f{robot}\x1f{sample}".encode()).digest()
         self._key = np.frombuffer(digest[:16], np.uint64)
         self._frame: int | None = None
@@ -41,8 +40,9 @@ class LatentNoise:
         if gap is None or gap <= 0:
             self._state = self._innovation(frame)
         elif self._rho < 1.0:
-            if gap > self._forget_frames:
-                self._state = self._innovation(frame)
+            if gap > _LONG_GAP:
+                kept = self._rho**gap
+                self._state = kept * self._state + math.sqrt(1 - kept**2) * self._innovation(frame)
             else:
                 self._walk(frame - gap + 1, frame)
         self._frame = frame

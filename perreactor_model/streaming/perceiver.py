@@ -97,6 +97,10 @@ class Perceiver:
         """While the robot speaks, the voice counts as absent: it must not react to itself."""
         self._clock.set_robot_speaking(flag, stamp_ns)
 
+    def data_time(self, now_ns: int) -> int:
+        """A moment of the caller's clock on the clock of the stamps."""
+        return self._clock.data_time(now_ns)
+
     def advance(self, now_ns: int) -> None:
         """Live: complete the frames that have waited long enough at `now_ns`."""
         self._clock.advance(now_ns)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from perreactor_model.bundle.manifest import BundleError, find_bundle
+
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 _TOKEN = r"[A-Za-z_][A-Za-z0-9_]*"  # a name of the ROS graph without slashes
@@ -138,7 +140,7 @@ class BringupOptions:
         text = {**known, **arguments}
         return cls(
             robots=parse_robots(text["robots"]),
-            bundle=text["bundle"] or None,
+            bundle=_known_bundle(text["bundle"]),
             image_topic=_topic("image_topic", text["image_topic"]),
             audio_topic=_topic("audio_topic", text["audio_topic"]),
             video=_existing_file("video", text["video"]),
@@ -190,6 +192,17 @@ def _topic(name: str, text: str) -> str:
         raise BringupError(
             f"{name}: {text!r} is no topic name; write it as in /camera/image_raw or image"
         )
+    return text
+
+
+def _known_bundle(text: str) -> str | None:
+    """The name or path as it was given, once it is sure that there is such a bundle."""
+    if not text:
+        return None
+    try:
+        find_bundle(text)
+    except BundleError as error:
+        raise BringupError(f"bundle: {error}") from None
     return text
 
 

@@ -261,3 +261,30 @@ def test_counters_and_skew_tell_what_came():
     counters = clock.counters
     assert counters["images"] == counters["audio_chunks"] == 25
     assert all(isinstance(count, int) for count in counters.values())
+
+
+@pytest.mark.parametrize("offset", [-START, 3600 * SECOND])
+def test_moments_of_the_caller_are_found_on_a_camera_clock_of_its_own(offset):
+    """What carries no stamp, as `robot_speaking`, must silence the right frames."""
+    clock = FrameClock()
+    play(clock, 1.0, START, START + offset)
+    spoken = clock.data_time(START + SECOND + offset)
+    assert abs(spoken - (START + SECOND)) <= 40 * MS
+    clock.set_robot_speaking(True, spoken)
+    play(clock, 1.0, START + SECOND, START + SECOND + offset)
+    clock.finish()
+    heard = [frame.audio is not None for frame in clock.take()]
+    assert all(heard[:24])
+    assert not any(heard[26:])
+
+
+def test_a_small_difference_of_clocks_is_the_way_of_a_message():
+    clock = FrameClock()
+    assert clock.data_time(START) == START
+    play(clock, 1.0, START, START + 100 * MS)
+    assert clock.data_time(START + SECOND) == START + SECOND
+
+
+def test_a_stamp_beyond_what_integers_hold_is_refused():
+    with pytest.raises(ValueError, match="at most"):
+        FrameClock().push_image("late", 2**70)

@@ -59,7 +59,7 @@ def test_a_frame_number_that_goes_back_starts_the_process_anew() -> None:
     assert np.array_equal(noise.at(0), first)
 
 
-def test_a_long_gap_costs_nothing_and_starts_afresh() -> None:
+def test_a_gap_of_years_costs_nothing_and_starts_afresh() -> None:
     noise = LatentNoise(8, 8.0, 0, "robot_a")
     noise.at(0)
     assert np.array_equal(noise.at(10**12), LatentNoise(8, 8.0, 0, "robot_a").at(10**12))
@@ -74,3 +74,10 @@ def test_negative_or_undefined_seconds_are_refused() -> None:
 def test_held_noise_is_the_given_vector() -> None:
     given_vector = np.arange(4.0)
     assert np.array_equal(HeldNoise(given_vector).at(7), given_vector.astype(np.float32))
+
+
+def test_a_long_gap_keeps_what_the_time_constant_keeps() -> None:
+    noise = LatentNoise(4000, 4000.0, 0, "robot_a")
+    before, after = noise.at(0), noise.at(20_000)
+    correlation = np.corrcoef(before, after)[0, 1]
+    assert correlation == pytest.approx(math.exp(-0.2), abs=0.03)

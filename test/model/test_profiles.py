@@ -53,6 +53,14 @@ def test_a_profile_of_another_bundle_is_refused(tiny_bundle: Bundle, tmp_path: P
         ProfileStore(tiny_bundle, [tmp_path]).check("alice")
 
 
+def test_a_file_that_was_renamed_is_refused_by_both_names(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    profile(tiny_bundle).save(tmp_path).rename(tmp_path / "bob.json")
+    with pytest.raises(ProfileError, match=r"bob\.json.*'alice'"):
+        ProfileStore(tiny_bundle, [tmp_path]).get("bob")
+
+
 def test_a_pattern_of_the_wrong_size_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     profile(tiny_bundle, size=7).save(tmp_path)
     with pytest.raises(ProfileError, match="7 values"):

@@ -56,7 +56,12 @@ def test_the_parameter_file_has_one_robot_a_with_the_generic_profile(workspace: 
 def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(workspace, video):
     path = workspace / "share" / "perreactor_ros" / "config" / "reactor.yaml"
     known = set(yaml.safe_load(path.read_text())["/**"]["ros__parameters"]) | {"use_sim_time"}
-    arguments = {"robots": "a", "bundle": "b", "device": "cpu", "autostart": "true"}
+    arguments = {
+        "robots": "a",
+        "bundle": "untrained_face_image",
+        "device": "cpu",
+        "autostart": "true",
+    }
     options = BringupOptions.from_text({**arguments, "video": str(video)})
     specs = [*process_list(options, {}), face_view_process(options, {}, record=video)]
     for spec in specs:
@@ -105,8 +110,16 @@ def test_what_is_not_given_is_not_passed_so_that_the_parameter_file_counts():
     assert not {"bundle", "device", "autostart", "robots"} & set(passed)
 
 
-def test_a_text_that_looks_like_a_number_stays_a_text():
+def test_a_text_that_looks_like_a_number_stays_a_text(tmp_path: Path, monkeypatch):
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024" / "bundle.json").touch()
+    monkeypatch.setenv("PERREACTOR_BUNDLES", str(tmp_path))
     assert 'bundle:="2024"' in _specs(bundle="2024")["reactor"].ros_arguments()
+
+
+def test_a_bundle_that_is_not_there_is_refused_before_anything_starts():
+    with pytest.raises(BringupError, match="bundle: no bundle 'nowhere'; known bundles: "):
+        _specs(bundle="nowhere")
 
 
 def test_processes_share_images_through_our_transport_profile_unless_the_user_has_one():
