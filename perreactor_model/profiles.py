@@ -29,6 +29,9 @@ GENERIC = "generic"
 
 REPLAY_PREFIX = "replay:"
 
+_LARGEST_REPLAY = 64 << 20
+"""Bytes; a robot reads the file between two messages."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -103,6 +106,8 @@ def read_replay(name: str) -> np.ndarray:
     """
     path = Path(name.removeprefix(REPLAY_PREFIX))
     try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_REPLAY:
+            raise OSError(f"it must be a file of at most {_LARGEST_REPLAY >> 20} MiB")
         if path.suffix == ".npy":
             rows = np.asarray(np.load(path, allow_pickle=False), np.float64)
         else:

@@ -147,6 +147,12 @@ def test_replay_loops_a_recorded_reaction(tmp_path: Path) -> None:
     assert not coefficients.any()
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/nowhere.npy", "/", "x" * 5000])
+def test_a_replay_of_what_is_no_file_is_refused(path: str) -> None:
+    with pytest.raises(ProfileError, match="cannot be read"):
+        make_control(f"replay:{path}", 0, "robot_a", 0)
+
+
 def test_a_replay_of_the_wrong_width_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "reaction.npy", np.zeros((5, 24)))
     with pytest.raises(ProfileError, match=r"\(5, 24\), expected rows of 25"):
