@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -284,7 +285,7 @@ class LiveGraph:
         self.wait_until(lambda: self.state_of(node) == state, f"{node} to be {state}")
 
 
-class _Ticking:
+class _Ticking(ABC):
     """Publishes what is due on a 40 ms grid whenever the test spins, stamped by the node clock."""
 
     def __init__(self, graph: LiveGraph) -> None:
@@ -300,8 +301,9 @@ class _Ticking:
             self.publish(self.count, self.start_ns + self.count * FRAME_NS)
             self.count += 1
 
+    @abstractmethod
     def publish(self, index: int, stamp_ns: int) -> None:
-        raise NotImplementedError
+        """Publish frame `index`."""
 
     def stop(self) -> None:
         """Publish nothing any more."""
