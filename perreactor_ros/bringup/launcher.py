@@ -17,6 +17,13 @@ from typing import Protocol
 
 from perreactor_ros.bringup.processes import ProcessSpec
 
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """What ends a bringup: Ctrl-C, SIGTERM, and a closed terminal unless `nohup` has it ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *(() if ignored else (signal.SIGHUP,)))
+
+
 USER_ERROR = 2
 """Exit status of a process whose arguments are wrong: starting it again would not help."""
 
@@ -102,13 +109,13 @@ class Launcher:
         raise KeyError(f"no process {name!r}; there are {[p.spec.name for p in self._processes]}")
 
     def run(self) -> int:
-        """Start, run until Ctrl-C, SIGTERM or the end of all processes; returns the exit status.
+        """Start, run until `stop_signals` or the end of all processes; returns the exit status.
 
         Must be called from the main thread, which alone may set signal handlers.
         """
         previous = {
             number: signal.signal(number, lambda *_: self._events.put(None))
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in stop_signals()
         }
         try:
             self.start()

@@ -22,7 +22,7 @@ from perreactor_model import liveness
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.media.video import probe
 from perreactor_model.media.view_recorder import free_path
-from perreactor_ros.bringup.launcher import Launcher
+from perreactor_ros.bringup.launcher import Launcher, stop_signals
 from perreactor_ros.bringup.options import BringupError, BringupOptions
 from perreactor_ros.bringup.processes import (
     ProcessSpec,
@@ -161,7 +161,7 @@ def _watch(
     stopped: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: stopped.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in stop_signals()
     }
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     watcher = Watcher([robot.name for robot in options.robots])

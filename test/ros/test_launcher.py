@@ -201,3 +201,13 @@ def test_bringup_tells_a_wrong_argument_in_one_line(graph, bundle):
     launcher = _bringup(graph, bundle, "robots:=robot a")
     assert launcher.wait() == 2
     assert launcher.says("perreactor: error: robots: 'robot a' is no robot name")
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_leaves_no_node_behind(graph, bundle):
+    launcher = _bringup(graph, bundle)
+    launcher.wait_for_line("listening to")
+    nodes = _children(launcher.pid)
+    assert nodes
+    assert launcher.stop(signal.SIGHUP) == 0, launcher.output
+    assert not any(Path(f"/proc/{node}").exists() for node in nodes)
