@@ -123,6 +123,8 @@ def report_motion(heard: Heard) -> Finding:
     motion = liveness.motion(attributes, frames)
     if motion is None:
         return Finding(question, None, "too short to tell; it takes some four seconds")
+    if motion.typical <= liveness.MOTION_FLOOR:
+        return Finding(question, None, "it stayed at rest; was anybody seen or heard?")
     detail = (
         f"largest step between frames {motion.largest:.4f}, "
         f"{motion.ratio:.1f} times the typical {motion.typical:.4f} (limit {liveness.JUMP_LIMIT:g})"
@@ -134,10 +136,10 @@ def report_profiles(one: Heard, other: Heard) -> Finding:
     """Do two robots with different profiles differ by more than each drifts?"""
     profiles = [heard.reactions[-1][2] if heard.reactions else "?" for heard in (one, other)]
     question = f"{profiles[0]} and {profiles[1]} differ"
-    if profiles[0] == profiles[1]:
-        return Finding(question, None, "both robots have the same profile")
     if not (one.reactions and other.reactions):
         return Finding(question, None, "one robot never reacted")
+    if profiles[0] == profiles[1]:
+        return Finding(question, None, "both robots have the same profile")
     rows = [_by_frame(heard) for heard in (one, other)]
     both = sorted(rows[0].keys() & rows[1].keys())
     faces = [np.array([row[key] for key in both], np.float32) for row in rows]

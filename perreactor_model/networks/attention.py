@@ -11,9 +11,6 @@ Leading dimensions written `...` are clips of a training batch; streams and grap
 import torch
 from torch import Tensor, nn
 
-EMPTY_FRAME = -(2**40)
-"""Frame number of a cache slot that holds nothing; older than every band."""
-
 
 class AgeBias(nn.Module):
     """Learned bias per head and age of the seen frame, which also hides what must not be seen.

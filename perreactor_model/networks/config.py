@@ -16,6 +16,9 @@ PATTERN_INPUTS = {"attributes": ATTRIBUTE_COUNT, "attributes+head": ATTRIBUTE_CO
 AUDIO_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 SMALLEST_IMAGE = 32
 
+EMPTY_FRAME = -(2**40)
+"""Frame number of a cache slot that holds nothing; older than every band."""
+
 
 class ConfigError(ValueError):
     """A model configuration that names no model. The message says which field and what would do."""

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from perreactor_model.contract import AUDIO_FEATURE_COUNT, SPEAKER_VECTOR_COUNT
-from perreactor_model.networks.attention import EMPTY_FRAME
-from perreactor_model.networks.config import ModelConfig
+from perreactor_model.networks.config import EMPTY_FRAME, ModelConfig
 from perreactor_model.networks.decoders import AlignedDecoder, PaperDecoder
 from perreactor_model.networks.generator import ReactionGenerator
 

@@ -6,8 +6,7 @@ how old the slot is. Nothing is ever moved when the window slides: the oldest sl
 
 import numpy as np
 
-EMPTY_SLOT = -(2**40)
-"""Frame number of a slot that holds nothing: older than any window."""
+from perreactor_model.networks.config import EMPTY_FRAME
 
 
 class AttentionCache:
@@ -30,7 +29,7 @@ class AttentionCache:
 
     def add_row(self) -> None:
         """Append an empty past."""
-        empty = np.full((1, self.slots), EMPTY_SLOT, np.int64)
+        empty = np.full((1, self.slots), EMPTY_FRAME, np.int64)
         self.frames = np.concatenate([self.frames, empty])
         for arrays in (self.keys, self.values):
             for name, array in arrays.items():
@@ -45,7 +44,7 @@ class AttentionCache:
 
     def clear(self) -> None:
         """Empty every past; stale keys stay but their slots say that they hold nothing."""
-        self.frames.fill(EMPTY_SLOT)
+        self.frames.fill(EMPTY_FRAME)
 
     def write(
         self,

@@ -17,15 +17,14 @@ from typing import Protocol
 
 from perreactor_ros.bringup.processes import ProcessSpec
 
+USER_ERROR = 2
+"""Exit status of a process whose arguments are wrong: starting it again would not help."""
+
 
 def stop_signals() -> tuple[signal.Signals, ...]:
     """What ends a bringup: Ctrl-C, SIGTERM, and a closed terminal unless `nohup` has it ignored."""
     ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return (signal.SIGINT, signal.SIGTERM, *(() if ignored else (signal.SIGHUP,)))
-
-
-USER_ERROR = 2
-"""Exit status of a process whose arguments are wrong: starting it again would not help."""
 
 
 class Output(Protocol):

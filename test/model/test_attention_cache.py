@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from perreactor_model.streaming.window import EMPTY_SLOT, AttentionCache
+from perreactor_model.networks.config import EMPTY_FRAME
+from perreactor_model.streaming.window import AttentionCache
 
 
 def filled(frames: range, slots: int = 4) -> AttentionCache:
@@ -40,7 +41,7 @@ def test_a_new_row_is_empty_and_a_removed_row_takes_nothing_with_it() -> None:
     cache = filled(range(4))
     before = cache.keys["0"][0].copy()
     cache.add_row()
-    assert (cache.frames[1] == EMPTY_SLOT).all()
+    assert (cache.frames[1] == EMPTY_FRAME).all()
     cache.remove_row(1)
     assert np.array_equal(cache.keys["0"][0], before)
 
@@ -48,4 +49,4 @@ def test_a_new_row_is_empty_and_a_removed_row_takes_nothing_with_it() -> None:
 def test_clearing_empties_every_slot() -> None:
     cache = filled(range(4))
     cache.clear()
-    assert (cache.frames == EMPTY_SLOT).all()
+    assert (cache.frames == EMPTY_FRAME).all()

@@ -11,7 +11,7 @@ import torch
 
 from perreactor_model.bundle.manifest import GRAPHS, Bundle
 from perreactor_model.bundle.untrained import untrained_generator
-from perreactor_model.networks.attention import EMPTY_FRAME
+from perreactor_model.networks.config import EMPTY_FRAME
 from perreactor_model.networks.export import ExportError, check_graph
 
 LANES = 32

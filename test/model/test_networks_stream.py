@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from perreactor_model.networks.attention import EMPTY_FRAME
-from perreactor_model.networks.config import ModelConfig
+from perreactor_model.networks.config import EMPTY_FRAME, ModelConfig
 from perreactor_model.networks.decoders import AlignedDecoder, PaperDecoder
 from perreactor_model.networks.generator import ReactionGenerator
 

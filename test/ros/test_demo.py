@@ -63,6 +63,13 @@ def test_the_report_says_when_there_was_too_little_to_tell():
     assert report_motion(short).passed is None
     assert "too short" in report_motion(short).detail
     assert report_motion(Heard("robot_b")).passed is None
+    assert "never reacted" in report_profiles(Heard("robot_a"), Heard("robot_b")).detail
+
+
+def test_the_report_does_not_call_rest_a_jump():
+    finding = report_motion(_heard("robot_a", "warm", np.repeat(_face(1, 0.0)[:1], 300, axis=0)))
+    assert finding.passed is None
+    assert "seen or heard" in finding.detail
 
 
 def test_a_change_of_profile_begins_the_report_anew():
