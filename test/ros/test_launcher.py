@@ -203,8 +203,34 @@ def test_bringup_tells_a_wrong_argument_in_one_line(graph, bundle):
     assert launcher.says("perreactor: error: robots: 'robot a' is no robot name")
 
 
+@pytest.fixture
+def hang_up_counts():
+    """Processes started by the test heed SIGHUP, even where the tests run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.slow
-def test_a_closed_terminal_leaves_no_node_behind(graph, bundle):
+def test_under_nohup_a_closed_terminal_ends_nothing(graph, speaker, bundle):
+    from perreactor_ros.msg import FacialReaction
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        launcher = _bringup(graph, bundle)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    reactions = graph.collect(FacialReaction, "robot_a/reaction")
+    speaker()
+    graph.wait_for_more(reactions, 5, "reactions")
+    os.kill(launcher.pid, signal.SIGHUP)
+    graph.wait_for_more(reactions, 25, "reactions after the hang-up")
+    assert launcher.running
+    assert launcher.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_leaves_no_node_behind(graph, bundle, hang_up_counts):
     launcher = _bringup(graph, bundle)
     launcher.wait_for_line("listening to")
     nodes = _children(launcher.pid)
