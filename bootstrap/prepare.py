@@ -18,9 +18,9 @@ from environment import Environment  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
 PURPOSES = {
-    "demo": ("ros", "runtime"),
-    "bundle": ("ros", "runtime", "training"),
-    "test": ("ros", "runtime", "training", "development"),
+    "demo": ("ros", "runtime", "evaluation"),
+    "bundle": ("ros", "runtime", "evaluation", "training"),
+    "test": ("ros", "runtime", "evaluation", "training", "development"),
 }
 """Which requirements/*.txt each purpose stands on. The demo installs no torch."""
 

@@ -31,10 +31,13 @@ ROS_DISTRIBUTIONS = {"3": "humble", "7": "jazzy", "9": "kilted"}
 
 RUNTIME_MODULES = ("numpy", "scipy", "av", "kaldi_native_fbank", "yaml", "psutil", "tqdm")
 
+EVALUATION_MODULES = ("numba", "rosbags", "matplotlib")
+
 SHARED_MEMORY_NEEDED = 128 << 20
 """Bytes: a Fast DDS segment of 16 MB for each of the demo's processes, and room to spare."""
 
 INSTALL_RUNTIME = "pip install -r requirements/runtime.txt"
+INSTALL_EVALUATION = "pip install -r requirements/evaluation.txt"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def examine(bundle: str | None = None) -> Iterator[Finding]:
         check_log_folder,
         check_shared_memory,
         check_packages,
+        check_evaluation,
         check_face_detector,
         check_onnxruntime,
         check_gpu,
@@ -162,6 +166,16 @@ def check_packages() -> Finding:
         return Finding("packages", WRONG, f"missing: {', '.join(missing)}", INSTALL_RUNTIME)
     found = ", ".join(f"{name} {_version(name)}" for name in ("numpy", "scipy", "av"))
     return Finding("packages", OK, found)
+
+
+def check_evaluation() -> Finding:
+    """`metrics`, `replay` and `record` stand on packages that a robot can do without."""
+    missing = [name for name in EVALUATION_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        found = f"missing: {', '.join(missing)}; metrics, replay and record do not work"
+        return Finding("evaluation", WARNING, found, INSTALL_EVALUATION)
+    found = ", ".join(f"{name} {_version(name)}" for name in EVALUATION_MODULES)
+    return Finding("evaluation", OK, found)
 
 
 def check_face_detector() -> Finding:

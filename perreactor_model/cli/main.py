@@ -36,6 +36,9 @@ class Command:
 COMMANDS = {
     "demo": Command("perreactor_ros.commands.demo", "two robots react live to a person in a video"),
     "bringup": Command("perreactor_ros.commands.bringup", "start the nodes, without ros2 launch"),
+    "replay": Command("perreactor_ros.commands.replay", "react to a recorded bag, and judge it"),
+    "record": Command("perreactor_ros.commands.record", "record a running graph into a bag"),
+    "metrics": Command("perreactor_model.cli.metrics", "score predictions, exactly and fast"),
     "generate": Command("perreactor_model.cli.generate", "generate reactions to a recording"),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),

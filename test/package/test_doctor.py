@@ -52,6 +52,17 @@ def test_packages_of_this_interpreter_are_complete() -> None:
     assert doctor.check_onnxruntime().status == OK
 
 
+def test_packages_for_evaluation_may_be_missing_on_a_robot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert doctor.check_evaluation().status == OK
+    monkeypatch.setattr(doctor, "EVALUATION_MODULES", ("numba", "no_such_module"))
+    finding = doctor.check_evaluation()
+    assert finding.status == WARNING
+    assert "no_such_module" in finding.found
+    assert "evaluation.txt" in finding.advice
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "RUNTIME_MODULES", ("numpy", "no_such_module"))
     finding = doctor.check_packages()

@@ -121,7 +121,10 @@ def test_requirements_are_exact_and_the_demo_needs_no_torch() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         for line in file.read_text(encoding="utf-8").splitlines():
             assert not line or line.startswith("#") or "==" in line, f"{file.name}: {line}"
-    demo = [(ROOT / "requirements" / name).read_text() for name in ("ros.txt", "runtime.txt")]
+    demo = [
+        (ROOT / "requirements" / name).read_text()
+        for name in ("ros.txt", "runtime.txt", "evaluation.txt")
+    ]
     assert not re.search(r"^(torch|onnx)\b(?!runtime)", "\n".join(demo), re.MULTILINE)
 
 
