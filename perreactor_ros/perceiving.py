@@ -65,6 +65,8 @@ class Perceiving:
     """Feeds the perceiver and publishes what it makes of each frame.
 
     `now_ns` is the node's clock, `publish` sends a message. `frame_id` overrides the camera's.
+    `backlog` frames may wait to be encoded (None: any number, nothing is skipped); `monotonic`
+    tells how long nothing has come, in seconds.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Perceiving:
         log: Log,
         adapter: AudioAdapter,
         frame_id: str,
+        backlog: int | None = BACKLOG,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.encode_time = Quantiles()
         self.latency = Quantiles()
@@ -89,13 +93,15 @@ class Perceiving:
         self._log = log
         self._adapter = adapter
         self._frame_id = frame_id
+        self._backlog = backlog
+        self._monotonic = monotonic
         self._camera_frame = ""
         self._receive_stamps = ReceiveStamps()
         self._said: set[str] = set()
         self._perceiver: Perceiver | None = None
         self._model_id = ""
         self._epochs_before = 0
-        self._last_input = time.monotonic()
+        self._last_input = monotonic()
         self._take = {
             "image": self._take_image,
             "compressed": self._take_compressed,
@@ -148,13 +154,20 @@ class Perceiving:
         self.counters = perceiver.counters
         self.skew_ns = perceiver.skew_ns
         if received:
-            self._last_input = time.monotonic()
-        quiet = time.monotonic() - self._last_input > _QUIET_SECONDS
+            self._last_input = self._monotonic()
+        quiet = self._monotonic() - self._last_input > _QUIET_SECONDS
         return _QUIET_TICK_SECONDS if quiet else _TICK_SECONDS
+
+    def finish(self) -> None:
+        """The end of a recording: publish what it still holds."""
+        if self._perceiver is not None:
+            self._perceiver.finish()
+            self._encode(self._perceiver)
+            self.counters = self._perceiver.counters
 
     def _encode(self, perceiver: Perceiver) -> None:
         inputs = perceiver.take_inputs()
-        if len(inputs) > BACKLOG:
+        if self._backlog is not None and len(inputs) > self._backlog:
             self._say_once("encoding takes too long: skipping to the newest frame")
             self.skipped += len(inputs) - 1
             inputs = inputs[-1:]

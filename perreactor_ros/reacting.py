@@ -85,7 +85,7 @@ class Reacting:
         self._outdated = outdated
         self._log = log
         self._engine: ReactionEngine | None = None
-        self._robots: dict[str, Robot] = {}
+        self._robots: dict[tuple[str, int], Robot] = {}
         self._applied: dict[str, str] = {}
         self._due_ns: int | None = None
         self._heard = SpeakerBehaviour()
@@ -118,23 +118,26 @@ class Reacting:
         self._robots.clear()
         self._applied.clear()
 
-    def add_robot(self, name: str, robot: Robot, enabled: bool) -> None:
-        """Let a robot react. Raises ProfileError."""
+    def add_robot(self, name: str, robot: Robot, enabled: bool, sample: int = 0) -> None:
+        """Let a robot react; `sample` tells several reactions of it apart. Raises ProfileError."""
         engine = self._loaded()
         profile = robot.wanted_profile()
-        engine.add_robot(name, profile)
+        engine.add_robot(name, profile, sample)
         engine.set_enabled(name, enabled)
         self._applied[name] = profile
-        self._robots[name] = robot
+        self._robots[name, sample] = robot
 
     def remove_robot(self, name: str) -> None:
-        """Let a robot react no more."""
-        if self._robots.pop(name, None) is not None:
+        """Let a robot react no more, with all its samples."""
+        samples = [key for key in self._robots if key[0] == name]
+        for key in samples:
+            del self._robots[key]
+        if samples:
             self._loaded().remove_robot(name)
 
     def set_enabled(self, name: str, enabled: bool) -> None:
         """Let a robot's face go to rest and fall silent, or wake it."""
-        if name in self._robots:
+        if any(key[0] == name for key in self._robots):
             self._loaded().set_enabled(name, enabled)
 
     def reset(self) -> None:
@@ -143,6 +146,11 @@ class Reacting:
             self._engine.reset()
             if self._due_ns is not None:  # faces that nobody speaks to any more still go to rest
                 self._due_ns = self._now_ns() + SILENCE_NS
+
+    def finish(self) -> None:
+        """The end of a recording: answer the frames that still wait for a full step."""
+        if self._engine is not None:
+            self._publish(self._engine.finish())
 
     def pause(self) -> None:
         """Nobody reacts for now: when somebody does again, no time has passed."""
@@ -229,7 +237,7 @@ class Reacting:
         model_id = self._loaded().model_id
         heard = self._heard
         for reaction in reactions:
-            robot = self._robots.get(reaction.robot)
+            robot = self._robots.get((reaction.robot, reaction.sample))
             if robot is None:
                 continue
             latency = self._since(reaction.stamp_ns)
@@ -250,7 +258,7 @@ class Reacting:
 
     def _apply_profiles(self) -> None:
         """Profiles are changed between two frames, never within one."""
-        for name, robot in self._robots.items():
+        for (name, _), robot in self._robots.items():
             wanted = robot.wanted_profile()
             if wanted == self._applied[name]:
                 continue
