@@ -264,8 +264,8 @@ class _Search:
             )
         elif visual is None:
             self._notes.append(
-                "no attributes of the speaker (SpeakerBehaviour with an empty token), which is what "
-                "this bundle sees: the robots hear the speaker and see nobody"
+                "no attributes of the speaker (SpeakerBehaviour with an empty token), which are "
+                "what this bundle sees: the robots hear the speaker and see nobody"
             )
         if audio is None:
             self._notes.append(f"no microphone{self._unread_sound()}: the voice counts as absent")
@@ -277,18 +277,16 @@ class _Search:
             for each in self._reader.topics.values()
             if "audio" in each.type.lower() and each.type not in known
         ]
-        return (
-            f" that can be read ({', '.join(strange)}; known: {', '.join(AUDIO)})"
-            if strange
-            else ""
-        )
+        if not strange:
+            return ""
+        return f" that can be read ({', '.join(strange)}; known: {', '.join(AUDIO)})"
 
     def _nothing(self) -> str:
         if self._foreign:
             topic, model_id = next(iter(self._foreign.items()))
             return (
                 f"{topic} was encoded by bundle '{model_id}', which is of no use to bundle "
-                f"'{self._model_id}': give --bundle {model_id.partition('-')[0] or model_id}"
+                f"'{self._model_id}': give --bundle {model_id.rpartition('-')[0] or model_id}"
             )
         seen = (
             f"images ({IMAGE}, {COMPRESSED_IMAGE}; --image-topic)"
@@ -296,8 +294,9 @@ class _Search:
             else f"attributes ({BEHAVIOUR} with an empty token; --behaviour-topic)"
         )
         return (
-            f"there is no speaker to react to: this bundle takes {seen}, sound ({', '.join(AUDIO)}; "
-            f"--audio-topic), or encoded behaviour ({BEHAVIOUR}; --behaviour-topic); {self._list()}"
+            f"there is no speaker to react to: this bundle takes {seen}, sound "
+            f"({', '.join(AUDIO)}; --audio-topic), or encoded behaviour ({BEHAVIOUR}; "
+            f"--behaviour-topic); {self._list()}"
         )
 
     def _list(self) -> str:
