@@ -1,0 +1,211 @@
+"""FRCorr: how well a reaction follows one of the fitting real reactions, value by value.
+
+The concordance correlation of a channel is 2 cov(x, y) / (var x + var y + (mean x - mean y)^2),
+averaged over the channels; a reaction counts with its best neighbour. Means, variances and
+deviations are computed once a sequence, so a pair costs 25 products of two vectors.
+
+Two modes:
+
+reference  the published numbers. A channel that is constant on either side scores 0, even where
+           both sides are equal, so real reactions do not reach 1 against themselves; 1e-8 in the
+           denominator pulls channels of tiny variance to 0; means and variances carry the rounding
+           of the input's precision (float32 or float64), covariances are float64.
+corrected  float64 throughout, no epsilon. A channel that does not move in the real reaction has
+           nothing to concord with and is left out; one that is frozen in the prediction alone
+           scores its true 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from perreactor_model.contract import ATTRIBUTE_COUNT
+from perreactor_model.metrics.predictions import single
+
+if TYPE_CHECKING:
+    from perreactor_model.metrics.clips import Clips
+
+MODES = ("reference", "corrected")
+
+PUBLISHED_EPSILON = 1e-8
+"""What the published code adds to the denominator."""
+
+_MEAN, _VARIANCE, _SCALE, _ROUNDED_MEAN, _ROUNDED_VARIANCE, _ROUNDED_DEVIATION = range(6)
+"""Moments of a channel. The scale is 1 / standard deviation, or 0 where nothing moves; rounded ones
+are those of the reference mode."""
+
+
+class ConcordanceIndex:
+    """Concordance correlation with a fixed set of listeners, each prepared when first needed.
+
+    `listeners` are N arrays (T, 25); `channels` (25,) bool says which attributes are known.
+    Sequences of unequal length are compared over the frames they share.
+    """
+
+    def __init__(self, listeners: Clips, channels: np.ndarray | None = None) -> None:
+        self._listeners = listeners
+        self._channels = np.ones(ATTRIBUTE_COUNT, bool) if channels is None else channels
+        self._lengths = np.array([listener.shape[0] for listener in listeners])
+        self._ready = np.zeros(len(listeners), bool)
+        # Untouched pages of an empty array cost nothing: only neighbours in use take memory.
+        self._prepared = _room(len(listeners), int(self._lengths.max()))
+
+    def scores(self, samples: np.ndarray, rows: np.ndarray, mode: str = "corrected") -> np.ndarray:
+        """Mean concordance of samples (M, T, 25) with the listeners `rows` (K,). (M, K), float64.
+
+        NaN, in `corrected` only: no known channel of that listener moves.
+        """
+        return self.scores_by_mode(samples, rows, (mode,))[0]
+
+    def scores_by_mode(
+        self, samples: np.ndarray, rows: np.ndarray, modes: Sequence[str] = MODES
+    ) -> np.ndarray:
+        """The same for several modes at the price of one: (modes, M, K)."""
+        wanted = np.array([mode in modes for mode in MODES])
+        results = np.empty((len(MODES), samples.shape[0], len(rows)))
+        shared = np.minimum(self._lengths[rows], samples.shape[1])
+        for length in np.unique(shared):
+            columns = np.flatnonzero(shared == length)
+            cut = samples[:, :length]
+            results[:, :, columns] = self._compare(cut, rows[columns], int(length), wanted)
+        return results[[MODES.index(mode) for mode in modes]]
+
+    def _compare(
+        self, samples: np.ndarray, rows: np.ndarray, length: int, wanted: np.ndarray
+    ) -> np.ndarray:
+        own = _room(samples.shape[0], length)
+        for index, sample in enumerate(samples):
+            _prepare(sample, own, index)
+        whole = self._lengths[rows] == length
+        for row in rows[whole]:
+            if not self._ready[row]:
+                _prepare(self._listeners[row], self._prepared, row)
+                self._ready[row] = True
+        results = np.empty((len(MODES), samples.shape[0], len(rows)))
+        results[:, :, whole] = _concordance(
+            *own, *self._prepared, rows[whole], self._channels, wanted
+        )
+        if not whole.all():
+            cut = rows[~whole]
+            theirs = _room(len(cut), length)
+            for index, row in enumerate(cut):
+                _prepare(self._listeners[row][:length], theirs, index)
+            every = np.arange(len(cut))
+            results[:, :, ~whole] = _concordance(*own, *theirs, every, self._channels, wanted)
+        return results
+
+
+def _room(count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Deviations and moments of `count` sequences, to be filled."""
+    return np.empty((count, ATTRIBUTE_COUNT, length)), np.empty((count, ATTRIBUTE_COUNT, 6))
+
+
+def _prepare(sequence: np.ndarray, room: tuple[np.ndarray, np.ndarray], index: int) -> None:
+    """Fill row `index` of the room with what a sequence (T, 25) contributes to a pair."""
+    deviations, moments = room[0][index], room[1][index]
+    channels = np.array(_native(sequence).T, order="C")
+    length = channels.shape[1]
+    _centre(channels, deviations[:, :length], moments)
+    if sequence.dtype == np.float64:
+        moments[:, _ROUNDED_MEAN] = moments[:, _MEAN]
+        variance = moments[:, _VARIANCE]
+    else:
+        # The published code takes mean and variance in float32. Where the spread is small beside
+        # the mean, the rounding is part of its result; numpy's order of summing repeats it.
+        frames = np.float32(length)
+        mean = np.add.reduce(channels, axis=1, keepdims=True) / frames
+        channels -= mean
+        channels *= channels
+        variance = np.add.reduce(channels, axis=1) / frames
+        moments[:, _ROUNDED_MEAN] = mean[:, 0]
+    moments[:, _ROUNDED_VARIANCE] = variance
+    moments[:, _ROUNDED_DEVIATION] = np.sqrt(variance)
+
+
+def _native(sequence: np.ndarray) -> np.ndarray:
+    """float64 as it is, anything else as float32."""
+    return sequence if sequence.dtype == np.float64 else single(sequence)
+
+
+@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _dot(first: np.ndarray, second: np.ndarray) -> float:
+    total = 0.0
+    for index in range(first.shape[0]):
+        total += first[index] * second[index]
+    return total
+
+
+@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _centre(channels: np.ndarray, deviations: np.ndarray, moments: np.ndarray) -> None:
+    """Deviations from the mean and exact moments of channels (C, T)."""
+    count, length = channels.shape
+    for channel in range(count):
+        row, target = channels[channel], deviations[channel]
+        # Differences from the first value are exactly 0 in a channel that does not move.
+        first = np.float64(row[0])
+        total = 0.0
+        for index in range(length):
+            total += row[index] - first
+        mean = total / length
+        for index in range(length):
+            target[index] = row[index] - first - mean
+        variance = _dot(target, target) / length
+        moves = False
+        for index in range(length):
+            if row[index] != row[0]:
+                moves = variance > 0.0
+                break
+        moments[channel, _MEAN] = first + mean
+        moments[channel, _VARIANCE] = variance
+        moments[channel, _SCALE] = 1.0 / np.sqrt(variance) if moves else 0.0
+
+
+@njit(cache=True)
+def _concordance(
+    own: np.ndarray,
+    own_moments: np.ndarray,
+    theirs: np.ndarray,
+    their_moments: np.ndarray,
+    rows: np.ndarray,
+    known: np.ndarray,
+    wanted: np.ndarray,
+) -> np.ndarray:
+    """(2, M, K): reference and corrected, where wanted."""
+    samples, channels, length = own.shape
+    results = np.zeros((2, samples, len(rows)))
+    moving = np.zeros(len(rows))
+    for channel in range(channels):
+        if not known[channel]:
+            continue
+        for column in range(len(rows)):
+            row = rows[column]
+            real = their_moments[row, channel]
+            if real[_SCALE] == 0.0:
+                continue
+            moving[column] += 1.0
+            other = theirs[row, channel, :length]
+            for sample in range(samples):
+                ours = own_moments[sample, channel]
+                if ours[_SCALE] == 0.0:
+                    continue
+                covariance = _dot(own[sample, channel], other) / length
+                if wanted[1]:
+                    spread = real[_VARIANCE] + ours[_VARIANCE] + (real[_MEAN] - ours[_MEAN]) ** 2
+                    results[1, sample, column] += 2.0 * covariance / spread
+                if wanted[0]:
+                    correlation = min(1.0, max(-1.0, covariance * real[_SCALE] * ours[_SCALE]))
+                    top = 2.0 * correlation * real[_ROUNDED_DEVIATION] * ours[_ROUNDED_DEVIATION]
+                    distance = real[_ROUNDED_MEAN] - ours[_ROUNDED_MEAN]
+                    bottom = real[_ROUNDED_VARIANCE] + ours[_ROUNDED_VARIANCE] + distance**2
+                    results[0, sample, column] += top / (bottom + PUBLISHED_EPSILON)
+    results[0] /= known.sum()
+    for column in range(len(rows)):
+        for sample in range(samples):
+            results[1, sample, column] = (
+                results[1, sample, column] / moving[column] if moving[column] > 0.0 else np.nan
+            )
+    return results
