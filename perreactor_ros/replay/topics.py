@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perreactor_ros.audio_types import AUDIO_TYPES
+from perreactor_ros.audio_types import AUDIO_TYPES, audio_adapter
 
 if TYPE_CHECKING:
     from perreactor_ros.bags.reader import BagReader
@@ -46,7 +46,8 @@ class TopicOptions:
 class Sources:
     """The topics to replay; None: there is none. `notes` say what is missing or left aside.
 
-    Either `behaviour` (encoded already, only reactors run) or some of the sensors are there.
+    Where `behaviour` is there (encoded already), only reactors run, and camera and microphone are
+    merely shown; otherwise some of the sensors are there.
     """
 
     behaviour: str | None = None
@@ -62,9 +63,10 @@ class Sources:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Topic -> name of the input of perception, or "behaviour"."""
+        """Topic -> name of the input of perception, or "behaviour": what the pipeline is fed."""
+        if self.behaviour is not None:
+            return {self.behaviour: "behaviour"}
         named = {
-            "behaviour": self.behaviour,
             "compressed" if self.compressed else "image": self.image,
             "attributes": self.attributes,
             "audio": self.audio,
@@ -108,25 +110,35 @@ class _Search:
         asked = options.image is not None or options.audio is not None
         if encoded and len(sensors) < 2 and not asked:
             topic = self._one(encoded, ("/speaker/behaviour",), "the speaker's behaviour")
-            self._notes.clear()  # what the sensors lack does not matter
+            assert topic is not None
             return self._behaviour_alone(topic)
         if not sensors:
             raise ReplayError(self._nothing())
         self._say_what_is_missing(visual, audio)
+        return self._with_sensors(image, audio, attributes=attributes)
+
+    def _behaviour_alone(self, topic: str) -> Sources:
+        shown: dict[str, str | None] = {}
+        for kind, find in (("image", self._image), ("audio", self._audio)):
+            try:
+                shown[kind] = find()
+            except ReplayError:
+                shown[kind] = None  # it is not clear which one, and reactions do not need it
+        self._notes.clear()  # what the sensors lack does not matter
+        return self._with_sensors(shown["image"], shown["audio"], behaviour=topic)
+
+    def _with_sensors(self, image: str | None, audio: str | None, **others: str | None) -> Sources:
         return Sources(
             image=image,
             compressed=image is not None and self._type(image) == COMPRESSED_IMAGE,
-            attributes=attributes,
             audio=audio,
             audio_type=None if audio is None else AUDIO[self._type(audio)],
-            audio_info=self._audio_info(audio) if audio is not None else None,
+            audio_info=None if audio is None else self._audio_info(audio),
             robot_speaking=self._robot_speaking(),
             real=self._real(),
             notes=tuple(self._notes),
+            **others,
         )
-
-    def _behaviour_alone(self, topic: str) -> Sources:
-        return Sources(behaviour=topic, real=self._real(), notes=tuple(self._notes))
 
     # --- Kinds of topics -------------------------------------------------------------------------
 
@@ -171,6 +183,8 @@ class _Search:
         return self._one(self._of(types), ("/audio",), "the microphone", "--audio-topic")
 
     def _audio_info(self, audio: str) -> str | None:
+        if audio_adapter(AUDIO[self._type(audio)]).info_type_name is None:
+            return None
         beside = audio.rpartition("/")[0]
         topics = self._of((_AUDIO_INFO,))
         near = [each for each in topics if each.rpartition("/")[0] == beside] or topics
