@@ -155,7 +155,7 @@ def load_inception(path: Path | str, device: str = "cpu") -> FidInception:
 
 
 def _refuse_misfits(network: FidInception, weights: object, path: Path | str) -> None:
-    """Every layer must be there in its shape; the unused last layer tells the two networks apart."""
+    """Every layer must fit; the last one, unused here, tells FID's network from torchvision's."""
     if not isinstance(weights, dict):
         raise CheckpointError(f"{path} holds no named weights: FRRea needs {WEIGHTS_NAME}")
     shapes = {

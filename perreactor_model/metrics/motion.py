@@ -1,0 +1,203 @@
+"""FRRea-motion: does the face move like a real one? A Fréchet distance that needs no pictures.
+
+FID on rendered frames sees single frames: a face that is frozen, jitters or moves at half speed may
+score well. Here the unit is a window of 2 s. Each channel of a window is described by four numbers:
+
+    mean                   where the face is
+    standard deviation     how far it moves
+    mean |velocity|        how fast
+    mean |acceleration|    how smoothly; tracker-like jitter shows here first
+
+The windows of the real reactions and those of the generated ones are each fitted with a normal
+distribution; the result is the Fréchet distance of the two, divided by the number of features. It
+is measured in spreads of the real windows: 1 is as if each feature were off by one standard
+deviation. It depends on neither time nor pairing, so it judges realism, not appropriateness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+import numpy as np
+
+from perreactor_model.contract import (
+    ACTION_UNIT_SLICE,
+    AFFECT_SLICE,
+    ATTRIBUTE_COUNT,
+    COEFFICIENT_COUNT,
+    EXPRESSION_SLICE,
+    FACE_EXPRESSION_SLICE,
+    FRAME_RATE,
+    ROTATION_SLICE,
+    TRANSLATION_SLICE,
+)
+from perreactor_model.metrics.clips import Clips
+from perreactor_model.metrics.frechet import Gaussian, frechet_distance
+from perreactor_model.metrics.predictions import Predictions, single
+
+WINDOW = 2 * FRAME_RATE
+"""Frames: long enough for a smile or a nod, short enough for many windows a clip."""
+
+KINDS = 4
+"""Numbers that describe a channel of a window."""
+
+SPREAD_FLOOR = 0.1
+"""A feature's spread counts as at least this much of what is usual in its group, so that a channel
+which hardly ever moves in the real reactions does not outweigh all others."""
+
+
+class MotionDistance(TypedDict):
+    """What `motion_distance` gives."""
+
+    distance: float | None
+    """0 for equal sets; lower is better, no upper bound."""
+    real_windows: int
+    generated_windows: int
+    features: int
+    """Dimensions compared, coefficients included where both sides have them."""
+    reason: str | None
+    """Why there is no value, if there is none."""
+
+
+def motion_distance(predictions: Predictions) -> MotionDistance:
+    """FRRea-motion of all reactions against all real ones, over the known attributes.
+
+    The 3DMM coefficients take part where `predictions` has them of both. Clips of less than a
+    window take no part.
+    """
+    real, generated = _sources(predictions)
+    groups = _groups(predictions.channels, len(real) > 1)
+    known = np.concatenate(groups)
+    rows = [_features(clips)[:, known] for clips in zip(*real, strict=True)]
+    standard = np.concatenate(rows) if rows else np.empty((0, len(known)))
+    if len(standard) < 2:
+        return _undefined(len(standard), 0, f"fewer than 2 real windows of {WINDOW} frames")
+    scale = _scale(standard, groups)
+    told = scale > 0
+    if not told.any():
+        return _undefined(len(standard), 0, "the real reactions are the same in every window")
+    mean = standard[:, told].mean(axis=0)
+    fitted_real = _fit([((standard[:, told] - mean) / scale[told], 1)])
+    standardise = _Standard(known[told], mean, scale[told])
+    fitted = _fit(standardise(clips) for clips in zip(*generated, strict=True))
+    if fitted[0] < 2:
+        reason = f"fewer than 2 generated windows of {WINDOW} frames"
+        return _undefined(len(standard), fitted[0], reason)
+    features = int(told.sum())
+    # With few windows the correlations of so many features cannot be told: they count less. The
+    # weight is the same on both sides, so equal sets stay at distance 0.
+    weight = features / (features + min(fitted[0], fitted_real[0]))
+    distance = frechet_distance(_shrunk(*fitted_real[1:], weight), _shrunk(*fitted[1:], weight))
+    return {
+        "distance": distance / features,
+        "real_windows": fitted_real[0],
+        "generated_windows": fitted[0],
+        "features": features,
+        "reason": None,
+    }
+
+
+def window_features(sequences: np.ndarray) -> np.ndarray:
+    """Sequences (M, T, C) to (M, T // 50, C, 4): the four numbers of each window and channel."""
+    count, length, channels = sequences.shape
+    windows = length // WINDOW
+    values = single(sequences[:, : windows * WINDOW]).astype(np.float64)
+    values = values.reshape(count, windows, WINDOW, channels)
+    first = values[:, :, :1]
+    moved = values - first  # exactly 0 where nothing moves, and so is what follows
+    velocity = np.diff(moved, axis=2)
+    kinds = (
+        first[:, :, 0] + moved.mean(axis=2),
+        moved.std(axis=2),
+        np.abs(velocity).mean(axis=2),
+        np.abs(np.diff(velocity, axis=2)).mean(axis=2),
+    )
+    return np.stack(kinds, axis=-1)
+
+
+def _sources(predictions: Predictions) -> tuple[list[Clips], list[Clips]]:
+    real, generated = [predictions.listener], [predictions.prediction]
+    if predictions.prediction_3dmm is not None and predictions.listener_3dmm is not None:
+        real.append(predictions.listener_3dmm)
+        generated.append(predictions.prediction_3dmm)
+    return real, generated
+
+
+def _features(clips: tuple[np.ndarray, ...]) -> np.ndarray:
+    """One clip's attributes and, it may be, coefficients, as windows (S, channels * 4)."""
+    sequences = [clip if clip.ndim == 3 else clip[None] for clip in clips]
+    windows = min(sequence.shape[1] for sequence in sequences) // WINDOW
+    features = [window_features(sequence)[:, :windows] for sequence in sequences]
+    joined = np.concatenate(features, axis=2)
+    return joined.reshape(-1, joined.shape[2] * KINDS)
+
+
+def _groups(channels: np.ndarray, coefficients: bool) -> list[np.ndarray]:
+    """Indices of the features whose spreads are alike: one kind, one sort of channel."""
+    sorts = [
+        np.arange(ATTRIBUTE_COUNT)[part][channels[part]]
+        for part in (ACTION_UNIT_SLICE, AFFECT_SLICE, EXPRESSION_SLICE)
+    ]
+    if coefficients:
+        sorts += [
+            ATTRIBUTE_COUNT + np.arange(COEFFICIENT_COUNT)[part]
+            for part in (FACE_EXPRESSION_SLICE, ROTATION_SLICE, TRANSLATION_SLICE)
+        ]
+    return [sort * KINDS + kind for sort in sorts if len(sort) for kind in range(KINDS)]
+
+
+def _scale(standard: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The unit of each feature; 0 where nothing in its group differs between the real windows."""
+    start = 0
+    parts = []
+    for group in groups:
+        values = standard[:, start : start + len(group)]
+        spread = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 0.0)
+        usual = np.sqrt(np.mean(spread**2))
+        parts.append(np.maximum(spread, SPREAD_FLOOR * usual))
+        start += len(group)
+    return np.concatenate(parts)
+
+
+class _Standard:
+    """Windows of a clip in units of the real windows' spread, about their mean."""
+
+    def __init__(self, features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> None:
+        self._features, self._mean, self._scale = features, mean, scale
+
+    def __call__(self, clips: tuple[np.ndarray, ...]) -> tuple[np.ndarray, int]:
+        """(S, D), and how many times over they count."""
+        copies = 1
+        if clips[0].ndim == 3 and all(clip.strides[0] == 0 for clip in clips):
+            copies = clips[0].shape[0]  # one sequence, M times over
+            clips = tuple(clip[:1] for clip in clips)
+        return (_features(clips)[:, self._features] - self._mean) / self._scale, copies
+
+
+def _fit(parts: Iterable[tuple[np.ndarray, int]]) -> tuple[int, np.ndarray, np.ndarray]:
+    """Windows, mean and covariance (divided by the number of windows) in one pass."""
+    count = 0
+    total: np.ndarray | float = 0.0
+    products: np.ndarray | float = 0.0
+    for windows, copies in parts:
+        count += copies * len(windows)
+        total = total + copies * windows.sum(axis=0)
+        products = products + copies * (windows.T @ windows)
+    mean = np.asarray(total) / max(count, 1)
+    return count, mean, np.asarray(products) / max(count, 1) - np.outer(mean, mean)
+
+
+def _shrunk(mean: np.ndarray, covariance: np.ndarray, weight: float) -> Gaussian:
+    diagonal = np.diag(np.diagonal(covariance))
+    return Gaussian.from_covariance(mean, (1 - weight) * covariance + weight * diagonal)
+
+
+def _undefined(real: int, generated: int, reason: str) -> MotionDistance:
+    return {
+        "distance": None,
+        "real_windows": real,
+        "generated_windows": generated,
+        "features": 0,
+        "reason": reason,
+    }
