@@ -65,6 +65,7 @@ def score(
 ) -> Scores:
     """Scores of each robot's reactions against the real ones of the same time."""
     from perreactor_model.metrics.evaluation import evaluate
+
     from perreactor_model.metrics.predictions import Predictions
 
     if real is None:

@@ -1,0 +1,110 @@
+"""What a replay leaves behind: a folder with the bag of reactions and the report."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.report.contents import BundleFacts, LiveTrack, ReportContents, StripMaterial
+from perreactor_ros.replay.scoring import Scores
+from perreactor_ros.replay.session import Outcome
+from perreactor_ros.replay.topics import ReplayError
+
+REACTIONS = "reactions"
+"""Folder of the bag."""
+
+_OURS = {REACTIONS, "report.html", "report.json", "figures", "strip.mp4"}
+
+
+class OutputFolder:
+    """A folder that appears under its name when it is complete, or not at all.
+
+    Until `keep` it is a hidden one beside it. An earlier replay is replaced; a folder that holds
+    anything else is refused with ReplayError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._check()
+        self._temporary: Path | None = None
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{self.path.name}.part-"
+        self._temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=self.path.parent))
+        self._temporary.chmod(0o755)
+        return self._temporary
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._temporary is not None
+        if kind is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            return
+        self._check()
+        if self.path.exists():
+            old = self._temporary.with_name(self._temporary.name + "-old")
+            self.path.rename(old)
+            self._temporary.rename(self.path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self._temporary.rename(self.path)
+
+    def _check(self) -> None:
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise ReplayError(f"--out: {self.path} is a file; give a folder")
+        others = sorted({entry.name for entry in self.path.iterdir()} - _OURS)
+        if others:
+            raise ReplayError(
+                f"--out: {self.path} holds something else ({', '.join(others[:3])}); give a new "
+                "folder, or that of an earlier replay"
+            )
+
+
+def report_contents(
+    title: str,
+    command: str,
+    bundle: Bundle,
+    outcome: Outcome,
+    scores: Scores,
+    strip: StripMaterial | None = None,
+    provenance: dict[str, str | int | float] | None = None,
+    live: LiveTrack | None = None,
+) -> ReportContents:
+    """Everything that the report shows of a replay."""
+    stamps = [int(track.stamp_ns[0]) for track in outcome.reactions if len(track.stamp_ns)]
+    # Stamps may be of another clock than the bag: then the report begins with the reactions.
+    shift = 0
+    if stamps and abs(min(stamps) - outcome.begin_ns) > _OTHER_CLOCK_NS:
+        shift = min(stamps) - outcome.begin_ns
+    return ReportContents(
+        title=title,
+        command=command,
+        bundle=BundleFacts.of(bundle),
+        reactions=outcome.reactions,
+        begin_ns=outcome.begin_ns + shift,
+        end_ns=outcome.end_ns + shift,
+        compute_s=outcome.compute_s,
+        speaker=outcome.speaker,
+        real=outcome.real,
+        scores=scores.robots or None,
+        not_scored=scores.why_not,
+        counters=outcome.counters,
+        troubles=[*outcome.troubles, *scores.notes],
+        live=live,
+        strip=strip,
+        provenance=provenance or {},
+    )
+
+
+_OTHER_CLOCK_NS = 3_600_000_000_000
+"""Reactions that begin further from the bag's beginning are stamped by another clock."""
