@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rclpy.serialization import serialize_message
-
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.report.contents import ReactionTrack, RealTrack, SpeakerTrack
 from perreactor_ros.replay.pipeline import Pipeline, RobotSpec, Said
+from perreactor_ros.replay.serialised import reaction_bytes
 from perreactor_ros.replay.settings import NodeSettings
 from perreactor_ros.replay.topics import REACTION, Sources
 from perreactor_ros.replay.tracks import ReactionRows, RealRows, SpeakerRows
@@ -154,7 +153,7 @@ class _Session:
 
     def _say(self, said: Said) -> None:
         self._reactions[said.robot.name, said.sample].add(said.message)
-        self._writer.write(said.topic, REACTION, serialize_message(said.message), said.time_ns)
+        self._writer.write(said.topic, REACTION, reaction_bytes(said.message), said.time_ns)
 
     def _outcome(self, times: list[int], seconds: float, stopped: bool) -> Outcome:
         counters = self._pipeline.counters
