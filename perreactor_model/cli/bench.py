@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from perreactor_model.bundle.manifest import Bundle
 FACE_IMAGE = "untrained_face_image"
 FACIAL_ATTRIBUTES = "untrained_facial_attributes"
 
-BENCHES = ("step", "robots", "latency", "soak", "all")
+BENCHES = ("step", "robots", "latency", "soak", "metrics", "all")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,14 @@ def _robots(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _metrics(args: argparse.Namespace) -> Any:
+    if importlib.util.find_spec("numba") is None:
+        return "not measured: numba is missing (pip install 'perreactor[evaluation]')"
+    from perreactor_model.bench import metrics
+
+    return metrics.measure()
+
+
 def _in_the_graph(name: str, args: argparse.Namespace) -> Any:
     """Benches of the running graph live with the nodes; without ROS 2 they say so."""
     try:
@@ -73,6 +82,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "robots": _robots,
     "latency": _graph_runner("latency"),
     "soak": _graph_runner("soak"),
+    "metrics": _metrics,
 }
 
 
