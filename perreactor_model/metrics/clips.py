@@ -4,6 +4,8 @@ A test set of 1612 clips with 10 reactions each is 1.2 GB. Mapped, it costs the 
 a process can be handed the place of an array instead of its content.
 """
 
+from __future__ import annotations
+
 import math
 import shutil
 import tempfile
@@ -19,6 +21,9 @@ import numpy as np
 
 Clips = Sequence[np.ndarray]
 """One array a clip, the frames on the axis before the last."""
+
+MAPPED_WHOLE = 256 << 20
+"""Bytes. Larger arrays are mapped one clip at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class Place:
         mapped = np.memmap(self.path, np.uint8, "r", self.offset, (self.bytes,))
         return np.ndarray(self.shape, self.dtype, buffer=mapped, order=self.order)
 
+    def part(self, index: int) -> Place:
+        """One item of the first axis, of an array in C order."""
+        rest = self.shape[1:]
+        size = math.prod(rest) * np.dtype(self.dtype).itemsize
+        return Place(self.path, self.offset + index * size, self.dtype, rest)
+
     @property
     def bytes(self) -> int:
         """How long it is."""
@@ -55,7 +66,9 @@ class MappedClips(Sequence[np.ndarray]):
         self.place = place
         self.frames = frames
         self._keep = keep
-        self._array = place.open()
+        # Pages of a large array would count as this process's memory once it has seen them.
+        whole = place.order == "F" or place.bytes <= MAPPED_WHOLE
+        self._array = place.open() if whole else None
 
     def __len__(self) -> int:
         return self.place.shape[0]
@@ -68,7 +81,10 @@ class MappedClips(Sequence[np.ndarray]):
     def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
         if isinstance(index, slice):
             return [self[one] for one in range(len(self))[index]]
-        clip = self._array[index]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index = int(index) % len(self)
+        clip = self.place.part(index).open() if self._array is None else self._array[index]
         if self.frames is not None:
             clip = clip[..., : self.frames[index], :]
         # A member of an .npz lies at any byte: compiled code wants numbers at theirs.

@@ -7,7 +7,7 @@ less when the joints cannot be told from the rest, at most 1.2 is good.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TypedDict
 
 import numpy as np
@@ -28,7 +28,7 @@ class Seams(TypedDict):
     """Why there is no ratio, if there is none."""
 
 
-def seam_smoothness(sequences: Sequence[np.ndarray], step: int) -> Seams:
+def seam_smoothness(sequences: Iterable[np.ndarray], step: int) -> Seams:
     """The measure over all `sequences` (T, C), cut at frames step, 2 step, ...
 
     A second difference x[t-1] - 2 x[t] + x[t+1] is at a seam if its three frames are not of one
