@@ -51,6 +51,12 @@ ARGUMENTS = (
         "Video file with sound to play, looping, as camera and microphone; empty: no player.",
     ),
     Argument(
+        "bag",
+        "",
+        "Rosbag2 recording to play once, in its own time, as camera and microphone; "
+        "empty: no player.",
+    ),
+    Argument(
         "params_file",
         "",
         "YAML parameter file on top of the package's config/reactor.yaml; empty: none.",
@@ -120,12 +126,20 @@ class BringupOptions:
     image_topic: str = "image"
     audio_topic: str = "audio"
     video: Path | None = None
+    bag: Path | None = None
     params_file: Path | None = None
     namespace: str = ""
     use_sim_time: bool = False
     autostart: bool | None = None
     log_level: str = "info"
     device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.video is not None and self.bag is not None:
+            raise BringupError(
+                f"video and bag are given, {self.video} and {self.bag}: one of them is camera and "
+                "microphone, so give one"
+            )
 
     @classmethod
     def from_text(cls, arguments: Mapping[str, str]) -> "BringupOptions":
@@ -144,6 +158,7 @@ class BringupOptions:
             image_topic=_topic("image_topic", text["image_topic"]),
             audio_topic=_topic("audio_topic", text["audio_topic"]),
             video=_existing_file("video", text["video"]),
+            bag=_existing_bag(text["bag"]),
             params_file=_existing_file("params_file", text["params_file"]),
             namespace=_namespace(text["namespace"]),
             use_sim_time=bool(_flag("use_sim_time", text["use_sim_time"])),
@@ -212,4 +227,14 @@ def _existing_file(name: str, text: str) -> Path | None:
     path = Path(text).expanduser()
     if not path.is_file():
         raise BringupError(f"{name}: there is no file {text}")
+    return path.absolute()
+
+
+def _existing_bag(text: str) -> Path | None:
+    """A recording is a folder with metadata.yaml, or a single file."""
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise BringupError(f"bag: there is no rosbag2 recording {text}")
     return path.absolute()

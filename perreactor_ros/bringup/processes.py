@@ -7,12 +7,17 @@ starting it pass the very same arguments, so they cannot drift apart.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from perreactor_ros.bringup.options import BringupError, BringupOptions
+
+if TYPE_CHECKING:
+    from perreactor_ros.replay.topics import TopicOptions
 
 PACKAGE = "perreactor_ros"
 
@@ -64,11 +69,13 @@ class ProcessSpec:
 def process_list(
     options: BringupOptions, environment: Mapping[str, str] = os.environ
 ) -> list[ProcessSpec]:
-    """The processes of a bringup: perception, the reactor and, with a video, its player.
+    """The processes of a bringup: perception, the reactor and, with a recording, its player.
 
     `environment` is that of whoever starts them. Raises BringupError where the package is not
-    built.
+    built, or a bag is of no use.
     """
+    if options.bag is not None:
+        return bag_process_list(options, environment)
     inputs = _remappings(image=options.image_topic, audio=options.audio_topic)
     processes = [
         _process("perception", options, environment, _perception_parameters(options), inputs),
@@ -110,6 +117,79 @@ def face_view_process(
         _remappings(image=options.image_topic, audio=options.audio_topic),
         respawn=False,  # a second recording would hide that the first one broke off
     )
+
+
+def bag_process_list(
+    options: BringupOptions,
+    environment: Mapping[str, str] = os.environ,
+    topics: "TopicOptions | None" = None,
+) -> list[ProcessSpec]:
+    """The processes that react to `options.bag`, on its time, the player last.
+
+    `topics` names topics of the bag, those of `options` if it is None. Raises BringupError as
+    `process_list` does, also where the bag cannot be read or holds nothing to react to.
+    """
+    from perreactor_ros.bag_routes import find_routes  # what reads bags takes long to import
+    from perreactor_ros.replay.topics import TopicOptions
+
+    if options.bag is None:
+        raise BringupError("bag: a player needs a rosbag2 recording to play")
+    if topics is None:
+        topics = TopicOptions(
+            image=None if options.image_topic == "image" else options.image_topic,
+            audio=None if options.audio_topic == "audio" else options.audio_topic,
+        )
+    try:
+        routes = find_routes(options.bag, _bundle(options), topics)
+    except ValueError as error:
+        raise BringupError(f"bag: {error}") from None
+    # A compressed image is played below the name of the raw one.
+    image = options.image_topic.removesuffix("/compressed")
+    inputs = _remappings(image=image, audio=options.audio_topic)
+    timed = replace(options, use_sim_time=True)
+    processes = [_process("reactor", timed, environment, _reactor_parameters(options))]
+    if routes.needs_perception:
+        parameters = {**_perception_parameters(options), **routes.perception_parameters}
+        processes.insert(0, _process("perception", timed, environment, parameters, inputs))
+    player = _bag_player_parameters(options, topics)
+    # The end of a recording is no crash: no respawn.
+    return [
+        *processes,
+        _process("bag_player", options, environment, player, inputs, respawn=False),
+    ]
+
+
+def _bag_player_parameters(options: BringupOptions, topics: "TopicOptions") -> dict[str, Parameter]:
+    return {
+        "bag": str(options.bag),
+        "use_sim_time": False,  # it makes the time
+        # Playing begins when the whole chain from the camera to the faces is there.
+        "also_heard": "speaker/behaviour",
+        "listeners": "perception,reactor_process",
+        **_given(
+            bundle=options.bundle,
+            bag_image_topic=topics.image,
+            bag_audio_topic=topics.audio,
+            bag_behaviour_topic=topics.behaviour,
+        ),
+    }
+
+
+def _bundle(options: BringupOptions) -> str:
+    """The bundle that the nodes will load: that of the arguments, or of the parameter files."""
+    from perreactor_ros.parameters import default_of  # imports rclpy
+
+    if options.bundle is not None:
+        return options.bundle
+    given: Any = None
+    if options.params_file is not None:
+        try:
+            given = yaml.safe_load(options.params_file.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise BringupError(f"params_file: {options.params_file}: {error}") from None
+    for key in ("/**", "ros__parameters", "bundle"):
+        given = given.get(key) if isinstance(given, dict) else None
+    return str(given or default_of("bundle"))
 
 
 def executable_path(name: str) -> Path:

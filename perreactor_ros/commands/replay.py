@@ -1,7 +1,8 @@
 """`perreactor replay`: react to a recorded bag as the nodes would, write the reactions, judge them.
 
-Exit status: 0 once something was reacted to, whatever troubles were told on the error output; 2
-where nothing could be; 130 after Ctrl-C, which keeps the reactions so far.
+Exit status: 0 once something was reacted to, whatever troubles were told on the error output; 1
+where live nodes were to be compared with and could not; 2 where nothing was reacted to; 130 after
+Ctrl-C, which keeps the reactions so far.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from perreactor_ros.parameters import default_of
 from perreactor_ros.replay.topics import ReplayError, Sources, TopicOptions
 
 if TYPE_CHECKING:
-    from perreactor_model.report.contents import ReportContents
+    from perreactor_model.report.contents import LiveTrack, ReportContents
+    from perreactor_ros.replay.comparison import HeardReactions
     from perreactor_ros.replay.pipeline import RobotSpec
     from perreactor_ros.replay.scoring import Scores
     from perreactor_ros.replay.session import Outcome, Plan
@@ -65,6 +67,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--params-file", type=Path, help="parameters of the nodes, as for bringup")
     parser.add_argument("--device", help="where the networks run: auto, cpu or cuda")
+    live = parser.add_mutually_exclusive_group()
+    live.add_argument(
+        "--live",
+        action="store_true",
+        help="also play the bag to running nodes at its own speed, and compare",
+    )
+    live.add_argument(
+        "--against",
+        metavar="LIVE_BAG",
+        type=Path,
+        help="compare with reactions that were recorded live (perreactor record, ros2 bag record)",
+    )
     parser.add_argument("--no-report", action="store_true", help="write the bag only")
     parser.add_argument(
         "--json", action="store_true", help="print the report's numbers as one object on stdout"
@@ -75,12 +89,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay, score, report. Raises ValueError and OSError for what the user can put right."""
     from perreactor_ros.bags.reader import BagReader
     from perreactor_ros.bags.writer import BagWriter
+    from perreactor_ros.replay.comparison import reactions_in
     from perreactor_ros.replay.outcome import REACTIONS, OutputFolder
     from perreactor_ros.replay.session import replay
 
     console = sys.stderr if arguments.json else sys.stdout
     bundle = Bundle.load(arguments.bundle or default_of("bundle"))
     out = OutputFolder(arguments.out or Path(f"{_stem(arguments.bag)}_replay"))
+    recorded = None if arguments.against is None else reactions_in(arguments.against)
+    live = None
     with BagReader(arguments.bag) as reader:
         plan = _plan(arguments, bundle, reader)
         _introduce(arguments.bag, plan, console)
@@ -92,11 +109,13 @@ def run(arguments: argparse.Namespace) -> int:
             if outcome.stopped:
                 numbers = None
             else:
-                numbers = _report(arguments, plan, outcome, folder, console)
+                live = _live(arguments, plan, outcome, recorded, folder, console)
+                numbers = _report(arguments, plan, outcome, live, folder, console)
     _conclude(outcome, out.path, arguments.no_report, console)
     if arguments.json and numbers is not None:
         print(json.dumps(numbers))
-    return 130 if outcome.stopped else 0
+    asked = arguments.live or recorded is not None
+    return 130 if outcome.stopped else int(asked and live is None)
 
 
 # --- Before ------------------------------------------------------------------------------------
@@ -113,14 +132,18 @@ def _plan(arguments: argparse.Namespace, bundle: Bundle, reader: Any) -> Plan:
     settings = node_settings(
         {name: value for name, value in given.items() if value is not None}, arguments.params_file
     )
-    options = TopicOptions(
+    options = _named_topics(arguments)
+    sources = find_sources(reader, bundle.config.visual_input, bundle.model_id, options)
+    return Plan(bundle, robots_of(arguments.profile), arguments.samples, sources, settings)
+
+
+def _named_topics(arguments: argparse.Namespace) -> TopicOptions:
+    return TopicOptions(
         image=arguments.image_topic,
         audio=arguments.audio_topic,
         behaviour=arguments.behaviour_topic,
         real=tuple(arguments.real_topic),
     )
-    sources = find_sources(reader, bundle.config.visual_input, bundle.model_id, options)
-    return Plan(bundle, robots_of(arguments.profile), arguments.samples, sources, settings)
 
 
 def robots_of(profiles: str) -> list[RobotSpec]:
@@ -192,15 +215,73 @@ def _require_reactions(outcome: Outcome) -> None:
     raise ReplayError(f"nothing in the bag could be reacted to, and nothing was written{troubles}")
 
 
-def _report(
+def _live(
+    arguments: argparse.Namespace,
+    plan: Plan,
+    outcome: Outcome,
+    recorded: Mapping[str, HeardReactions] | None,
+    folder: Path,
+    console: TextIO,
+) -> LiveTrack | None:
+    """What running nodes made of the same bag, now or when it was recorded.
+
+    None where that was not asked for, or failed: what was made offline is kept all the same.
+    """
+    from perreactor_ros.replay.comparison import compare, describe
+
+    try:
+        if recorded is not None:
+            live = compare(outcome.reactions, recorded)
+        elif arguments.live:
+            live = _play_live(arguments, plan, outcome, folder, console)
+        else:
+            return None
+    except ValueError as error:
+        _note(f"there is no comparison with live nodes: {error}")
+        return None
+    print("Live against offline:", *describe(live), sep="\n  ", file=console, flush=True)
+    return live
+
+
+def _play_live(
     arguments: argparse.Namespace, plan: Plan, outcome: Outcome, folder: Path, console: TextIO
+) -> LiveTrack:
+    from perreactor_ros.replay.live import LiveReplay, replay_live
+    from perreactor_ros.replay.outcome import LIVE_LOG
+
+    settings = LiveReplay(
+        bag=arguments.bag,
+        bundle=str(plan.bundle.path),
+        robots={robot.name: robot.profile for robot in plan.robots},
+        seed=plan.settings.engine.seed,
+        device=arguments.device,
+        topics=_named_topics(arguments),
+        params_file=arguments.params_file,
+    )
+    with open(folder / LIVE_LOG, "w", encoding="utf-8") as log:
+        return replay_live(
+            settings,
+            outcome.reactions,
+            log,
+            lambda sentence: print(f"Live: {sentence}", file=console, flush=True),
+        )
+
+
+def _report(
+    arguments: argparse.Namespace,
+    plan: Plan,
+    outcome: Outcome,
+    live: LiveTrack | None,
+    folder: Path,
+    console: TextIO,
 ) -> Mapping[str, Any] | None:
     """Score, tell, and write the report unless it is not wanted; returns its numbers."""
     from perreactor_ros.replay.outcome import report_contents
     from perreactor_ros.replay.scoring import score
     from perreactor_ros.replay.strip import strip_material
 
-    scores = score(outcome.reactions, outcome.speaker, outcome.real)
+    step = plan.settings.engine.step
+    scores = score(outcome.reactions, outcome.speaker, outcome.real, step)
     _tell_scores(plan, scores, console)
     for note in scores.notes:
         _note(note)
@@ -212,6 +293,7 @@ def _report(
         scores=scores,
         strip=strip_material(arguments.bag, plan.sources, plan.settings.assumed_sound),
         provenance=_provenance(plan),
+        live=live,
     )
     return _write(contents, folder, arguments.no_report)
 

@@ -16,7 +16,10 @@ from perreactor_ros.replay.topics import ReplayError
 REACTIONS = "reactions"
 """Folder of the bag."""
 
-_OURS = {REACTIONS, "report.html", "report.json", "figures", "strip.mp4"}
+LIVE_LOG = "live.log"
+"""What the nodes of a live replay said."""
+
+_OURS = {REACTIONS, LIVE_LOG, "report.html", "report.json", "figures", "strip.mp4"}
 
 
 class OutputFolder:

@@ -30,7 +30,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_the_arguments_are_those_of_the_documentation():
-    names = "robots bundle image_topic audio_topic video params_file namespace use_sim_time"
+    names = "robots bundle image_topic audio_topic video bag params_file namespace use_sim_time"
     assert [argument.name for argument in ARGUMENTS] == [
         *names.split(),
         *("autostart", "log_level", "device"),
@@ -138,6 +138,7 @@ def test_processes_share_images_through_our_transport_profile_unless_the_user_ha
         ("namespace", "my robot", "lab/left"),
         ("image_topic", "", "/camera/image_raw"),
         ("video", "/nowhere.mp4", "no file /nowhere.mp4"),
+        ("bag", "/nowhere", "no rosbag2 recording /nowhere"),
         ("params_file", "/nowhere.yaml", "no file /nowhere.yaml"),
         ("use_sim_time", "maybe", "neither true nor false"),
         ("log_level", "loud", "debug, info, warn, error, fatal"),
