@@ -5,8 +5,10 @@ spreads of the real reactions. A person is the mean signature of his real reacti
 reaction is right when, of all persons, the one it was generated for is nearest to it. The real
 reaction of the same clip takes no part, so copying it gains nothing beyond being like the person.
 
-A person's mean over n clips is itself uncertain, by 1/n of the spread; squared distances are
-divided by 1 + 1/n, so that reactions which say nothing of a person are right as often as chance.
+A person's mean over n clips is itself uncertain, which makes it look farther by 1/n of the spread
+within persons. That much is taken off each squared distance: without it, leaving out a clip would
+put the own person at a disadvantage, and reactions that say nothing of a person would be right less
+often than chance.
 """
 
 from __future__ import annotations
@@ -95,6 +97,8 @@ class _People:
         self.real, self._person, self._sizes = real, person, sizes
         self._sums = np.zeros((len(sizes), real.shape[1]))
         np.add.at(self._sums, person, real)
+        within = real - (self._sums / sizes[:, None])[person]
+        self._spread = float(np.sum(within**2)) / (len(real) - len(sizes))
 
     def ranks(self, samples: np.ndarray, clip: int) -> np.ndarray:
         """First and last place (S, 2) of the clip's own person for each of `samples` (S, D).
@@ -106,9 +110,9 @@ class _People:
         sums[own] -= self.real[clip]
         sizes[own] -= 1
         distances = ((samples[:, None] - (sums / sizes[:, None])[None]) ** 2).sum(axis=2)
-        distances /= 1 + 1 / sizes
+        distances -= self._spread / sizes
         mine = distances[:, own][:, None]
-        tied = np.isclose(distances, mine, rtol=1e-9, atol=0.0)
+        tied = np.abs(distances - mine) <= 1e-9 * (np.abs(mine) + self._spread)
         nearer = ((distances < mine) & ~tied).sum(axis=1)
         return np.stack([nearer + 1, nearer + tied.sum(axis=1)], axis=1)
 
