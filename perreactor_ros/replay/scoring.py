@@ -7,7 +7,7 @@ then. Real reactions that know some attributes only are judged by those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +61,13 @@ def score(
     reactions: Sequence[ReactionTrack],
     speaker: SpeakerTrack | None,
     real: RealTrack | None,
-    progress: Callable[..., Any] | None = None,
+    step: int = 1,
 ) -> Scores:
-    """Scores of each robot's reactions against the real ones of the same time."""
-    from perreactor_model.metrics.evaluation import evaluate
+    """Scores of each robot's reactions against the real ones of the same time.
 
+    `step` is the number of frames that were answered in one call; above 1 their seams are judged.
+    """
+    from perreactor_model.metrics.evaluation import evaluate
     from perreactor_model.metrics.predictions import Predictions
 
     if real is None:
@@ -92,7 +94,7 @@ def score(
         )
         everything = bool(grid.channels.all())
         modes = ("reference", "corrected") if everything else ("corrected",)
-        scores[robot] = evaluate(predictions, modes=modes, progress=progress)
+        scores[robot] = evaluate(predictions, modes=modes, seam_step=step if step > 1 else None)
     frames = sum(span.stop - span.start for span in grid.spans)
     known = tuple(np.array(ATTRIBUTES)[grid.channels].tolist())
     if len(known) < ATTRIBUTE_COUNT:
