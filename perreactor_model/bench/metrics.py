@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -69,11 +69,11 @@ class Clip:
     neighbours: list[np.ndarray]
 
 
-def measure() -> dict[str, Any]:
-    """All figures, from a process of one thread."""
+def measure(size: Size | None = None) -> dict[str, Any]:
+    """All figures, from a process that uses one thread on one core."""
     single = {**os.environ, **dict.fromkeys(_THREADS, "1")}
     done = subprocess.run(
-        [sys.executable, "-m", "perreactor_model.bench.metrics"],
+        [sys.executable, "-m", __name__, json.dumps(asdict(size or Size()))],
         env=single,
         stdout=subprocess.PIPE,
         check=True,
@@ -315,8 +315,13 @@ def _test_set(figures: dict[str, Any], size: Size, cores: int) -> dict[str, Any]
     }
 
 
-if __name__ == "__main__":
-    with on_cores(os.cpu_count() or 1) as available:
+def _main() -> None:
+    size = Size(**json.loads(sys.argv[1]))
+    with on_cores(os.cpu_count() or 1) as cores:
         pass
     with on_cores(1):
-        print(json.dumps(measure_here(Size(), available)))
+        print(json.dumps(measure_here(size, cores)))
+
+
+if __name__ == "__main__":
+    _main()

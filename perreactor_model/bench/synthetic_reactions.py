@@ -31,7 +31,7 @@ _SHOWN = {
 }
 """What an episode adds at its height; to the expressions, before they are normalised."""
 
-_NEUTRAL_LOGIT = 3.5
+_NEUTRAL_LOGIT = 5.0
 
 
 @dataclass(frozen=True)

@@ -250,6 +250,7 @@ def test_statistics_account_for_every_pair_and_show_work_saved() -> None:
     assert counts.computed < counts.cells / 2
 
 
+@pytest.mark.slow
 def test_numba_warps_as_tslearn_does() -> None:
     tslearn = pytest.importorskip("tslearn.metrics", reason="compared where tslearn is installed")
     first, second = walk(31, 150), walk(37, 140)
