@@ -47,6 +47,10 @@ class Scores:
     notes: tuple[str, ...] = ()
 
 
+class _NothingToScore(Exception):
+    """The reason, as a sentence without its full stop."""
+
+
 @dataclass(frozen=True)
 class _Grid:
     """What is known of every generated frame: T of them, the same for all robots."""
@@ -67,48 +71,54 @@ def score(
 
     `step` is the number of frames that were answered in one call; above 1 their seams are judged.
     """
-    from perreactor_model.metrics.evaluation import evaluate
-    from perreactor_model.metrics.predictions import Predictions
-
     if real is None:
         return Scores(why_not="the bag holds no real reactions of a listener to compare with")
     robots: dict[str, list[ReactionTrack]] = {}
     for track in reactions:
         robots.setdefault(track.robot, []).append(track)
-    if not robots:
-        return Scores(why_not="there are no reactions")
     notes: list[str] = []
     scores: dict[str, Mapping[str, Any]] = {}
+    frames, clips, known = 0, 0, np.zeros(ATTRIBUTE_COUNT, bool)
     for robot, samples in robots.items():
-        grid = _grid(samples[0], speaker, real, notes)
-        if isinstance(grid, str):
-            return Scores(why_not=grid, notes=tuple(dict.fromkeys(notes)))
-        predictions = Predictions.from_arrays(
-            prediction=[
-                np.stack([sample.attributes[span] for sample in samples]) for span in grid.spans
-            ],
-            listener=[grid.listener[span] for span in grid.spans],
-            speaker=None if grid.speaker is None else [grid.speaker[span] for span in grid.spans],
-            appropriate=np.eye(len(grid.spans), dtype=bool),
-            channels=grid.channels,
-        )
-        everything = bool(grid.channels.all())
-        modes = ("reference", "corrected") if everything else ("corrected",)
-        scores[robot] = evaluate(predictions, modes=modes, seam_step=step if step > 1 else None)
-    frames = sum(span.stop - span.start for span in grid.spans)
-    known = tuple(np.array(ATTRIBUTES)[grid.channels].tolist())
-    if len(known) < ATTRIBUTE_COUNT:
+        try:
+            grid = _grid(samples[0], speaker, real, notes)
+        except _NothingToScore as reason:
+            return Scores(why_not=str(reason), notes=tuple(dict.fromkeys(notes)))
+        scores[robot] = _evaluate(samples, grid, step)
+        known, clips = grid.channels, len(grid.spans)
+        frames = sum(span.stop - span.start for span in grid.spans)
+    names = tuple(np.array(ATTRIBUTES)[known].tolist())
+    if scores and len(names) < ATTRIBUTE_COUNT:
         notes.append(
-            f"{real.source} knows {len(known)} of {ATTRIBUTE_COUNT} attributes ("
-            f"{', '.join(known)}): only those are judged, and not in the reference mode"
+            f"{real.source} knows {len(names)} of {ATTRIBUTE_COUNT} attributes ("
+            f"{', '.join(names)}): only those are judged, and not in the reference mode"
         )
     return Scores(
         robots=scores,
-        clips=len(grid.spans),
+        why_not="" if scores else "there are no reactions",
+        clips=clips,
         seconds=frames / FRAME_RATE,
-        channels=known,
+        channels=names,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _evaluate(samples: Sequence[ReactionTrack], grid: _Grid, step: int) -> dict[str, Any]:
+    """The scores of one robot, whose samples answered the same frames."""
+    from perreactor_model.metrics.evaluation import evaluate
+    from perreactor_model.metrics.predictions import Predictions
+
+    predictions = Predictions.from_arrays(
+        prediction=[
+            np.stack([sample.attributes[span] for sample in samples]) for span in grid.spans
+        ],
+        listener=[grid.listener[span] for span in grid.spans],
+        speaker=None if grid.speaker is None else [grid.speaker[span] for span in grid.spans],
+        appropriate=np.eye(len(grid.spans), dtype=bool),
+        channels=grid.channels,
+    )
+    modes = ("reference", "corrected") if grid.channels.all() else ("corrected",)
+    return evaluate(predictions, modes=modes, seam_step=step if step > 1 else None)
 
 
 def on_grid(real: RealTrack, stamp_ns: np.ndarray) -> np.ndarray:
@@ -153,25 +163,25 @@ def clip_spans(stamp_ns: np.ndarray, epoch: np.ndarray, known: np.ndarray) -> li
 
 def _grid(
     track: ReactionTrack, speaker: SpeakerTrack | None, real: RealTrack, notes: list[str]
-) -> _Grid | str:
-    """What of a track can be judged, or the reason why nothing can."""
+) -> _Grid:
+    """What of a track can be judged. Raises _NothingToScore with the reason why nothing can."""
     listener = on_grid(real, track.stamp_ns)
     seen = np.isfinite(listener).any(axis=1)
     if not seen.any():
-        return (
+        raise _NothingToScore(
             f"the real reactions of {real.source} and the generated ones have no moment in "
             "common: are they stamped by the same clock?"
         )
     channels = np.isfinite(listener[seen]).mean(axis=0) >= _MOSTLY
     if not channels.any():
-        return f"no attribute of {real.source} is known most of the time"
+        raise _NothingToScore(f"no attribute of {real.source} is known most of the time")
     known = np.isfinite(listener[:, channels]).all(axis=1)
     described = _speaker_on(track, speaker, channels, known, notes)
     if described is not None:
         known = known & np.isfinite(described[:, channels]).all(axis=1)
     spans = clip_spans(track.stamp_ns, track.epoch, known)
     if not spans:
-        return (
+        raise _NothingToScore(
             f"the real reactions of {real.source} are nowhere known for "
             f"{SHORTEST_FRAMES // FRAME_RATE} s without a hole"
         )

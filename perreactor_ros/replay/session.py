@@ -187,6 +187,11 @@ _COUNTED = (
     ("broken_images", "{} images could not be decoded: they count as frames without a face"),
     ("messages_refused", "{} messages of camera, microphone or analyzer were refused"),
     ("behaviour_refused", "{} messages of behaviour were refused"),
+    (
+        "late_samples",
+        "{} samples of sound came after their frame had been answered; a longer max_wait "
+        "(--params-file) waits for them",
+    ),
     ("dropped_frames", "{} frames were dropped, for more came at once than can be held"),
     ("clock_jumps", "the stamps jumped {} times: the conversation began anew each time"),
     ("leaps_of_the_clock", "{} pauses of all topics lasted over a minute: all began anew after"),
