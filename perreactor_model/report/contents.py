@@ -24,7 +24,7 @@ class ReportError(ValueError):
 
 
 def _array(values: Any, dtype: type, shape: tuple[int, ...], name: str) -> np.ndarray:
-    array = np.asarray(values, dtype)
+    array: np.ndarray = np.asarray(values, dtype)
     if array.shape != shape:
         raise ReportError(f"{name} must have shape {shape}, not {array.shape}")
     return array
