@@ -8,8 +8,6 @@ same numbers also tell a warping under way what still lies before it.
 import numpy as np
 from numba import njit
 
-from perreactor_model.metrics.warping import PAD
-
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def rows_outside(
@@ -52,6 +50,7 @@ def rows_outside(
 @njit(cache=True, error_model="numpy", nogil=True)
 def columns_outside(
     columns: np.ndarray,
+    pad: int,
     count: int,
     low: np.ndarray,
     high: np.ndarray,
@@ -60,8 +59,10 @@ def columns_outside(
     work: np.ndarray,
     left: np.ndarray,
 ) -> None:
-    """The same with the parts exchanged: columns (backward layout) against the box of all rows."""
-    pad = PAD
+    """The same with the parts exchanged: columns (backward layout) against the box of all rows.
+
+    `pad` is warping.PAD, where the columns begin.
+    """
     for index in range(count):
         work[index] = 0.0
     for channel in range(channels):

@@ -27,7 +27,7 @@ import numpy as np
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, AFFECT_SLICE, EXPRESSION_SLICE
 from perreactor_model.metrics.bounds import columns_outside, rows_outside
-from perreactor_model.metrics.warping import backward_layout, forward_layout, warp, work_size
+from perreactor_model.metrics.warping import PAD, backward_layout, forward_layout, warp, work_size
 
 Groups = Sequence[tuple[Sequence[int] | np.ndarray, float]]
 """Channels that are warped together, and the weight of their distance."""
@@ -237,7 +237,7 @@ class FacialDistance:
         part = (group.first, group.channels, work.costs)
         rows_outside(sample.layout, sample.frames, neighbour.low, neighbour.high, *part, rows_left)
         columns_outside(
-            neighbour.layout, neighbour.frames, sample.low, sample.high, *part, columns_left
+            neighbour.layout, PAD, neighbour.frames, sample.low, sample.high, *part, columns_left
         )
         return max(rows_left[0], columns_left[0])
 

@@ -12,7 +12,7 @@ if importlib.util.find_spec("numba") is None:
 
 from perreactor_model.metrics.bounds import columns_outside, rows_outside
 from perreactor_model.metrics.distance import GROUPS, FacialDistance
-from perreactor_model.metrics.warping import backward_layout, forward_layout, warp, work_size
+from perreactor_model.metrics.warping import PAD, backward_layout, forward_layout, warp, work_size
 
 EXACT = 1e-6
 few = settings(max_examples=60, deadline=None)
@@ -119,7 +119,7 @@ def test_bounds_lie_below_the_warping_from_every_frame_on(
     box = second.min(0), second.max(0)
     rows_outside(forward_layout(first), n, *box, 0, channels, work, rows_left)
     box = first.min(0), first.max(0)
-    columns_outside(backward_layout(second), m, *box, 0, channels, work, columns_left)
+    columns_outside(backward_layout(second), PAD, m, *box, 0, channels, work, columns_left)
     assert rows_left[n] == columns_left[m] == 0
     assert (np.diff(rows_left) <= 0).all() and (np.diff(columns_left) <= 0).all()
     for start in {0, n // 2, n - 1}:
@@ -137,7 +137,7 @@ def test_bounds_see_frames_outside_the_others_box() -> None:
     low, high = np.array([0, 0], np.float32), np.array([1, 0], np.float32)
     rows_outside(forward_layout(first), 3, low, high, 0, 2, work, left)
     assert left.tolist() == [5, 5, 1, 0]
-    columns_outside(backward_layout(first), 3, low, high, 0, 2, work, left)
+    columns_outside(backward_layout(first), PAD, 3, low, high, 0, 2, work, left)
     assert left.tolist() == [5, 5, 1, 0]
 
 
