@@ -3,7 +3,7 @@
 The very classes that perception and the reactor process run (`Perceiving`, `Reacting`) get each
 message at the moment at which it was recorded, and are called again whenever they asked to be, on
 simulated time: as on a machine that is infinitely fast, and so the same on every machine. Nothing
-is skipped.
+is skipped. As in a graph, the two work side by side: the reactors in a thread of their own.
 """
 
 from __future__ import annotations
@@ -20,14 +20,9 @@ from perreactor_ros.msg import FacialReaction, SpeakerBehaviour
 from perreactor_ros.perceiving import Perceiving, Received
 from perreactor_ros.reacting import Reacting
 from perreactor_ros.replay.settings import NodeSettings
+from perreactor_ros.replay.side_thread import SideThread
+from perreactor_ros.replay.simulated_time import SimulatedTime
 from perreactor_ros.replay.topics import Sources
-
-LONGEST_PAUSE_NS = 60_000_000_000
-"""A pause of all topics up to which time passes frame by frame, as it does live. After a longer
-one the nodes start afresh, as they do when their clock leaps."""
-
-_LARGEST_BACKWARD_NS = 100_000_000
-"""Time that goes back by more is a jump of the clock for the nodes (`clock_jumps.py`)."""
 
 _SAME_CLOCK_NS = 10_000_000_000
 """Stamps further than this from the bag's time are of another clock."""
@@ -71,12 +66,12 @@ class _OfflineRobot:
     """What `Reacting` needs of a robot's node: here the profile never changes."""
 
     def __init__(
-        self, spec: RobotSpec, sample: int, now_ns: Callable[[], int], say: Callable[[Said], None]
+        self, spec: RobotSpec, sample: int, time: SimulatedTime, say: Callable[[Said], None]
     ) -> None:
         self._spec = spec
         self._sample = sample
         self._topic = reaction_topic(spec.name, sample)
-        self._now_ns = now_ns
+        self._time = time
         self._say = say
 
     def wanted_profile(self) -> str:
@@ -87,7 +82,7 @@ class _OfflineRobot:
 
     def publish(self, message: FacialReaction) -> None:
         message.latency = math.nan
-        stamp_ns, now = nanoseconds(message.header.stamp), self._now_ns()
+        stamp_ns, now = nanoseconds(message.header.stamp), self._time.now_ns
         # Where stamps are of another clock, the reaction shall still lie beside its recording.
         time_ns = stamp_ns if abs(stamp_ns - now) <= _SAME_CLOCK_NS else now
         self._say(Said(self._spec, self._sample, self._topic, message, time_ns))
@@ -96,8 +91,9 @@ class _OfflineRobot:
 class Pipeline:
     """Perception (if there are sensors) and the reactors of some robots, on the bag's time.
 
-    `heard` gets each frame of the speaker, `said` each reaction, in order. Raises BundleError,
-    DeviceError, ProfileError or ValueError.
+    `heard` gets each frame of the speaker, and `said` each reaction, in order, the latter in the
+    reactors' thread. So do the two logs. Raises BundleError, DeviceError, ProfileError or
+    ValueError.
     """
 
     def __init__(
@@ -107,53 +103,43 @@ class Pipeline:
         samples: int,
         sources: Sources,
         settings: NodeSettings,
-        log: Log,
+        logs: tuple[Log, Log],
         heard: Callable[[Any], None],
         said: Callable[[Said], None],
     ) -> None:
-        self.leaps = 0
-        self._now = 0
-        self._begun = False
         self._heard = heard
-        self._reacting = Reacting(self._now_ns, lambda: False, log)
+        self._time = SimulatedTime()
+        """What perception's clock shows, or without perception that of whoever brings behaviour."""
+        self._reactors_time = SimulatedTime()
+        self._perceiving: Perceiving | None = None
+        if sources.behaviour is None:
+            self._perceiving = self._perception(bundle, sources, settings, logs[0])
+            self._time.drive(self._perceiving.work, self._forget)
+        self._reacting = Reacting(lambda: self._reactors_time.now_ns, lambda: False, logs[1])
+        self._reactors_time.drive(self._reacting.work, lambda _: self._reacting.reset())
         self._reacting.load(str(bundle.path), settings.engine)
         for robot in robots:
             for sample in range(samples):
-                offline = _OfflineRobot(robot, sample, self._now_ns, said)
+                offline = _OfflineRobot(robot, sample, self._reactors_time, said)
                 self._reacting.add_robot(robot.name, offline, True, sample)
-        self._perceiving: Perceiving | None = None
-        if sources.behaviour is None:
-            self._perceiving = self._perception(bundle, sources, settings, log)
-        self._due: dict[str, int] = {}
+        self._reactors = SideThread("reactors")
 
     def _perception(
         self, bundle: Bundle, sources: Sources, settings: NodeSettings, log: Log
     ) -> Perceiving:
         adapter = audio_adapter(sources.audio_type or AUDIO_TYPES[0], settings.assumed_sound)
         perceiving = Perceiving(
-            self._now_ns,
+            lambda: self._time.now_ns,
             lambda: False,
-            self._behaviour,
+            lambda message: self._behaviour(message, self._time.now_ns),
             log,
             adapter,
             settings.frame_id,
             backlog=None,
-            monotonic=lambda: self._now / 1e9,
+            monotonic=lambda: self._time.now_ns / 1e9,
         )
         perceiving.load(str(bundle.path), settings.perceiver)
         return perceiving
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """What perception and engine counted, by name."""
-        counts: dict[str, int] = {}
-        if self._perceiving is not None:
-            counts |= {**self._perceiving.counters, "messages_refused": self._perceiving.refused}
-        for name, count in self._reacting.counters().items():
-            counts[f"reactor_{name}" if name in counts else name] = count
-        counts["behaviour_refused"] = self._reacting.refused
-        counts["leaps_of_the_clock"] = self.leaps
-        return counts
 
     # --- What comes from the bag -----------------------------------------------------------------
 
@@ -162,73 +148,44 @@ class Pipeline:
 
         `kind` is an input of perception, or "behaviour".
         """
-        self.pass_time(time_ns)
         if kind == "behaviour":
-            self._behaviour(message)
+            self._behaviour(message, time_ns)
         else:
-            self._perceive([Received(kind, message, self._now)])
-
-    def pass_time(self, until_ns: int) -> None:
-        """Let the nodes do what they do when time passes and nothing comes."""
-        if not self._begun:
-            self._begun, self._now = True, until_ns
-            return
-        ahead = until_ns - self._now
-        if -_LARGEST_BACKWARD_NS <= ahead < 0:
-            return
-        if 0 <= ahead <= LONGEST_PAUSE_NS:
-            self._tick(until_ns)
-            self._now = until_ns
-            return
-        if ahead > 0:
-            self._tick(self._now + LONGEST_PAUSE_NS)
-        self._leap(until_ns)
+            assert self._perceiving is not None, "sensors are delivered where perception runs"
+            self._time.advance(time_ns)
+            self._time.hand([Received(kind, message, self._time.now_ns)], time_ns)
 
     def finish(self) -> None:
-        """The end of the recording: answer what it still holds."""
+        """The end of the recording: answer what it still holds. Nothing is delivered after."""
         if self._perceiving is not None:
             self._perceiving.finish()
-        self._reacting.finish()
+        self._reactors.put(self._reacting.finish)
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the reactors; what still waits for more input is left unanswered."""
+        self._reactors.finish()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What perception and engine counted, by name; complete once all is finished."""
+        counts: dict[str, int] = {}
+        if self._perceiving is not None:
+            counts |= {**self._perceiving.counters, "messages_refused": self._perceiving.refused}
+        for name, count in self._reacting.counters().items():
+            counts[f"reactor_{name}" if name in counts else name] = count
+        counts["behaviour_refused"] = self._reacting.refused
+        counts["leaps_of_the_clock"] = self._reactors_time.leaps
+        return counts
 
     # --- Inside ----------------------------------------------------------------------------------
 
-    def _now_ns(self) -> int:
-        return self._now
-
-    def _leap(self, to_ns: int) -> None:
-        """The clock jumps: both nodes forget the conversation."""
-        self.leaps += 1
-        self._now = to_ns
-        if self._perceiving is not None:
-            self._perceiving.reset()
-        self._reacting.reset()
-        self._due = dict.fromkeys(self._due, to_ns)
-
-    def _tick(self, until_ns: int) -> None:
-        """Call whoever asked to be called again up to a moment, in order of time."""
-        while self._due:
-            name = min(self._due, key=lambda each: self._due[each])
-            if self._due[name] > until_ns:
-                return
-            self._now = max(self._now, self._due[name])
-            if name == "perceiving":
-                self._perceive([])
-            else:
-                self._react([])
-
-    def _perceive(self, received: list[Received]) -> None:
-        assert self._perceiving is not None, "sensors are delivered where perception runs"
-        self._ask_again("perceiving", self._perceiving.work(received))
-
-    def _behaviour(self, message: SpeakerBehaviour) -> None:
+    def _behaviour(self, message: SpeakerBehaviour, time_ns: int) -> None:
         self._heard(message)
-        self._react([message])
+        self._reactors.put(lambda: self._reactors_time.hand([message], time_ns))
 
-    def _react(self, messages: list[SpeakerBehaviour]) -> None:
-        self._ask_again("reacting", self._reacting.work(messages))
-
-    def _ask_again(self, name: str, seconds: float | None) -> None:
-        if seconds is None:
-            self._due.pop(name, None)
-        else:
-            self._due[name] = self._now + max(round(seconds * 1e9), 1)
+    def _forget(self, now_ns: int) -> None:
+        """The clock leapt: both nodes forget the conversation."""
+        assert self._perceiving is not None
+        self._perceiving.reset()
+        self._reactors.put(lambda: self._reactors_time.leap(now_ns))

@@ -100,7 +100,7 @@ class _Session:
         self._reader = reader
         self._plan = plan
         self._writer = writer
-        self._log = Sentences()
+        self._log, self._reactors_log = Sentences(), Sentences()
         self._unreadable: Counter[str] = Counter()
         self._speaker = SpeakerRows()
         self._real = RealRows(", ".join(plan.sources.real))
@@ -115,7 +115,7 @@ class _Session:
             plan.samples,
             plan.sources,
             plan.settings,
-            self._log,
+            (self._log, self._reactors_log),
             self._speaker.add,
             self._say,
         )
@@ -126,21 +126,27 @@ class _Session:
         kinds = self._plan.sources.kinds
         real = set(self._plan.sources.real)
         with _stop_on_interrupt() as stop:
-            for message in self._reader.messages([*kinds, *sorted(real - kinds.keys())]):
-                if stop:
-                    break
-                times = [times[0] if times else message.time_ns, message.time_ns]
-                progress(message.time_ns)
-                content = self._read(message)
-                if content is None:
-                    continue
-                if message.topic in real:
-                    self._real.add(content, message.time_ns)
-                if message.topic in kinds:
-                    self._pipeline.deliver(kinds[message.topic], content, message.time_ns)
-            if not stop:
-                self._pipeline.finish()
+            try:
+                for message in self._reader.messages([*kinds, *sorted(real - kinds.keys())]):
+                    if stop:
+                        break
+                    times = [times[0] if times else message.time_ns, message.time_ns]
+                    progress(message.time_ns)
+                    self._take(message, kinds.get(message.topic), message.topic in real)
+                if not stop:
+                    self._pipeline.finish()
+            finally:
+                self._pipeline.close()
             return self._outcome(times or [0, 0], time.monotonic() - began, bool(stop))
+
+    def _take(self, message: BagMessage, kind: str | None, real: bool) -> None:
+        content = self._read(message)
+        if content is None:
+            return
+        if real:
+            self._real.add(content, message.time_ns)
+        if kind is not None:
+            self._pipeline.deliver(kind, content, message.time_ns)
 
     def _read(self, message: BagMessage) -> Any | None:
         try:
@@ -179,8 +185,9 @@ class _Session:
         counted = [
             sentence.format(counters[name]) for name, sentence in _COUNTED if counters.get(name)
         ]
-        said = [*self._reader.troubles, *self._plan.sources.notes, *lost, *self._log.said()]
-        return list(dict.fromkeys([*said, *counted]))
+        read = [*self._reader.troubles, *self._plan.sources.notes, *lost]
+        said = [*self._log.said(), *self._reactors_log.said()]
+        return list(dict.fromkeys([*read, *said, *counted]))
 
 
 _COUNTED = (

@@ -13,9 +13,10 @@ from std_msgs.msg import Bool
 
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.profiles import ProfileError
-from perreactor_ros.replay.pipeline import LONGEST_PAUSE_NS, Pipeline, RobotSpec, Said
+from perreactor_ros.replay.pipeline import Pipeline, RobotSpec, Said
 from perreactor_ros.replay.serialised import reaction_bytes
 from perreactor_ros.replay.settings import node_settings
+from perreactor_ros.replay.simulated_time import LONGEST_PAUSE_NS
 from perreactor_ros.replay.topics import Sources
 
 FRAME_NS = 40_000_000
@@ -46,7 +47,7 @@ class Offline:
 
     def __init__(self, bundle: Bundle, sources: Sources, robots, samples: int, **given) -> None:
         self.heard: list = []
-        self.said: list[Said] = []
+        self._said: list[Said] = []
         self.log = Sentences()
         self._bundle = bundle
         self.pipeline = Pipeline(
@@ -55,9 +56,9 @@ class Offline:
             samples,
             sources,
             node_settings(given),
-            self.log,
+            (self.log, self.log),
             self.heard.append,
-            self.said.append,
+            self._said.append,
         )
 
     def behaviour(self, index: int, *, epoch: int = 0, offset_ns: int = 0) -> None:
@@ -84,6 +85,12 @@ class Offline:
                 set_stamp(chunk, stamp_ns)
                 chunk.data = (8000 * np.sin(1400 * times)).astype("<i2").tobytes()
                 self.pipeline.deliver("audio", chunk, stamp_ns + FRAME_NS + late_ns)
+
+    @property
+    def said(self) -> list[Said]:
+        """All reactions; nothing can be delivered any more."""
+        self.pipeline.close()
+        return self._said
 
     def numbers(self, robot: str = "robot_a", sample: int = 0) -> list[int]:
         return [
@@ -233,8 +240,22 @@ def test_a_pause_of_years_begins_anew_and_costs_a_minute_of_frames(offline):
     run.behaviour(10, offset_ns=years_ns)
     frames = LONGEST_PAUSE_NS // FRAME_NS
     assert frames <= len(run.said) <= frames + 20
-    assert run.pipeline.leaps == 1
+    assert run.pipeline.counters["leaps_of_the_clock"] == 1
     assert run.said[-1].message.epoch == run.said[0].message.epoch + 1
+
+
+def test_after_an_hour_without_camera_and_microphone_both_nodes_begin_anew(offline):
+    run = offline(SENSORS)
+    run.sensors(0, 25)
+    run.sensors(90_000, 90_050)
+    run.pipeline.finish()
+    first = [each for each in run.heard if each.epoch == 0]
+    again = [each for each in run.heard if each.epoch == 1]
+    assert 1500 <= len(first) <= 1550
+    assert [each.frame for each in again] == list(range(50))
+    assert run.pipeline.counters["leaps_of_the_clock"] == 1
+    assert run.pipeline.counters["restarts"] == 1
+    assert [each.message.frame for each in run.said[-50:]] == list(range(50))
 
 
 def test_time_that_goes_back_begins_anew(offline):
@@ -243,7 +264,6 @@ def test_time_that_goes_back_begins_anew(offline):
         run.behaviour(index)
     run.behaviour(10, offset_ns=-SECOND_NS)
     run.behaviour(11, offset_ns=-SECOND_NS)
-    assert run.pipeline.leaps == 1
     assert [each.message.epoch for each in run.said] == [0] * 10 + [1] * 2
 
 
@@ -264,12 +284,13 @@ def test_frames_that_wait_for_a_full_step_are_answered_at_the_end(offline, tmp_p
     parameters.write_text("/**:\n  ros__parameters:\n    step: 7\n")
     settings = node_settings({}, parameters)
     assert settings.engine.step == 7
-    run = offline(step=7)
+    stopped, finished = offline(step=7), offline(step=7)
     for index in range(10):
-        run.behaviour(index)
-    assert run.numbers() == list(range(7))
-    run.pipeline.finish()
-    assert run.numbers() == list(range(10))
+        stopped.behaviour(index)
+        finished.behaviour(index)
+    finished.pipeline.finish()
+    assert stopped.numbers() == list(range(7))
+    assert finished.numbers() == list(range(10))
 
 
 def test_behaviour_of_another_bundle_is_refused_and_named(offline):
@@ -279,6 +300,20 @@ def test_behaviour_of_another_bundle_is_refused_and_named(offline):
     assert not run.said
     assert run.pipeline.counters["behaviour_refused"] == 1
     assert "somebody-else" in run.log.said[0]
+
+
+def test_what_fails_in_the_reactors_thread_is_raised(loaded):
+    def say(said: Said) -> None:
+        raise OSError("no space left")
+
+    settings, log = node_settings({}), Sentences()
+    pipeline = Pipeline(loaded, ONE, 1, SENSORS, settings, (log, log), lambda _: None, say)
+    run = Offline(loaded, SENSORS, ONE, 1)
+    run.pipeline = pipeline
+    with pytest.raises(OSError, match="no space left"):
+        run.sensors(0, 3000)
+    with pytest.raises(OSError, match="no space left"):
+        pipeline.close()
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones(offline):
