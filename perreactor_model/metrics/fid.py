@@ -64,7 +64,9 @@ def frechet_inception_distance(
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise FidError("FRRea needs torch to run the Inception network: pip install torch") from None
+        raise FidError(
+            "FRRea needs torch to run the Inception network: pip install torch"
+        ) from None
     from perreactor_model.generate.devices import torch_device
     from perreactor_model.metrics.inception import load_inception
 

@@ -17,6 +17,7 @@ deviation. It depends on neither time nor pairing, so it judges realism, not app
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -33,6 +34,7 @@ from perreactor_model.contract import (
     TRANSLATION_SLICE,
 )
 from perreactor_model.metrics.clips import Clips
+from perreactor_model.metrics.diversity import is_copies
 from perreactor_model.metrics.frechet import Gaussian, frechet_distance
 from perreactor_model.metrics.predictions import Predictions, single
 
@@ -52,6 +54,8 @@ class MotionDistance(TypedDict):
 
     distance: float | None
     """0 for equal sets; lower is better, no upper bound."""
+    attributes_distance: float | None
+    """The same without the coefficients, to compare with reactions that have none."""
     real_windows: int
     generated_windows: int
     features: int
@@ -81,19 +85,16 @@ def motion_distance(predictions: Predictions) -> MotionDistance:
     fitted_real = _fit([((standard[:, told] - mean) / scale[told], 1)])
     standardise = _Standard(known[told], mean, scale[told])
     fitted = _fit(standardise(clips) for clips in zip(*generated, strict=True))
-    if fitted[0] < 2:
+    if fitted.windows < 2:
         reason = f"fewer than 2 generated windows of {WINDOW} frames"
-        return _undefined(len(standard), fitted[0], reason)
-    features = int(told.sum())
-    # With few windows the correlations of so many features cannot be told: they count less. The
-    # weight is the same on both sides, so equal sets stay at distance 0.
-    weight = features / (features + min(fitted[0], fitted_real[0]))
-    distance = frechet_distance(_shrunk(*fitted_real[1:], weight), _shrunk(*fitted[1:], weight))
+        return _undefined(len(standard), fitted.windows, reason)
+    attributes = int(told[known < ATTRIBUTE_COUNT * KINDS].sum())
     return {
-        "distance": distance / features,
-        "real_windows": fitted_real[0],
-        "generated_windows": fitted[0],
-        "features": features,
+        "distance": _distance(fitted_real, fitted, int(told.sum())),
+        "attributes_distance": _distance(fitted_real, fitted, attributes),
+        "real_windows": fitted_real.windows,
+        "generated_windows": fitted.windows,
+        "features": int(told.sum()),
         "reason": None,
     }
 
@@ -169,14 +170,23 @@ class _Standard:
     def __call__(self, clips: tuple[np.ndarray, ...]) -> tuple[np.ndarray, int]:
         """(S, D), and how many times over they count."""
         copies = 1
-        if clips[0].ndim == 3 and all(clip.strides[0] == 0 for clip in clips):
-            copies = clips[0].shape[0]  # one sequence, M times over
+        if all(is_copies(clip) for clip in clips):
+            copies = clips[0].shape[0]
             clips = tuple(clip[:1] for clip in clips)
         return (_features(clips)[:, self._features] - self._mean) / self._scale, copies
 
 
-def _fit(parts: Iterable[tuple[np.ndarray, int]]) -> tuple[int, np.ndarray, np.ndarray]:
-    """Windows, mean and covariance (divided by the number of windows) in one pass."""
+@dataclass(frozen=True)
+class _Fit:
+    """Mean (D,) and covariance (D, D) of so many windows, divided by their number."""
+
+    windows: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def _fit(parts: Iterable[tuple[np.ndarray, int]]) -> _Fit:
+    """In one pass over windows (S, D), each with how many times over they count."""
     count = 0
     total: np.ndarray | float = 0.0
     products: np.ndarray | float = 0.0
@@ -185,17 +195,28 @@ def _fit(parts: Iterable[tuple[np.ndarray, int]]) -> tuple[int, np.ndarray, np.n
         total = total + copies * windows.sum(axis=0)
         products = products + copies * (windows.T @ windows)
     mean = np.asarray(total) / max(count, 1)
-    return count, mean, np.asarray(products) / max(count, 1) - np.outer(mean, mean)
+    return _Fit(count, mean, np.asarray(products) / max(count, 1) - np.outer(mean, mean))
 
 
-def _shrunk(mean: np.ndarray, covariance: np.ndarray, weight: float) -> Gaussian:
-    diagonal = np.diag(np.diagonal(covariance))
-    return Gaussian.from_covariance(mean, (1 - weight) * covariance + weight * diagonal)
+def _distance(real: _Fit, generated: _Fit, features: int) -> float | None:
+    """Over the first `features`, a feature; None where there are none."""
+    if not features:
+        return None
+    # With few windows the correlations of so many features cannot be told: they count less. The
+    # weight is the same on both sides, so equal sets stay at distance 0.
+    weight = features / (features + min(real.windows, generated.windows))
+    shrunk = []
+    for fit in (real, generated):
+        covariance = (1 - weight) * fit.covariance[:features, :features]
+        covariance += weight * np.diag(np.diagonal(fit.covariance)[:features])
+        shrunk.append(Gaussian.from_covariance(fit.mean[:features], covariance))
+    return frechet_distance(*shrunk) / features
 
 
 def _undefined(real: int, generated: int, reason: str) -> MotionDistance:
     return {
         "distance": None,
+        "attributes_distance": None,
         "real_windows": real,
         "generated_windows": generated,
         "features": 0,

@@ -17,6 +17,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from perreactor_model.metrics.diversity import is_copies
 from perreactor_model.metrics.predictions import Predictions, single
 
 
@@ -60,7 +61,8 @@ def personalisation(predictions: Predictions) -> Personalisation:
     people = _People((real[:, told] - mean) / scale[told], person, sizes)
     ranks, real_ranks = [], []
     for clip in judged:
-        samples = signatures(_distinct(predictions.prediction[clip]), channels)
+        reactions = predictions.prediction[clip]
+        samples = signatures(reactions[:1] if is_copies(reactions) else reactions, channels)
         ranks.append(people.ranks((samples[:, told] - mean) / scale[told], clip))
         real_ranks.append(people.ranks(people.real[clip][None], clip))
     return {
@@ -120,10 +122,6 @@ class _People:
 def _right(places: np.ndarray) -> float:
     """Share of first places; one that is shared by k persons counts 1/k."""
     return float(np.mean(np.where(places[:, 0] == 1, 1 / places[:, 1], 0.0)))
-
-
-def _distinct(samples: np.ndarray) -> np.ndarray:
-    return samples[:1] if samples.strides[0] == 0 else samples  # one sequence, M times over
 
 
 def _undefined(identities: int, reason: str) -> Personalisation:

@@ -121,6 +121,7 @@ def test_coefficients_take_part_where_both_sides_have_them() -> None:
     result = motion_distance(predictions)
     assert result["features"] == 4 * (25 + 58)
     assert result["distance"] is not None and result["distance"] > 1.0
+    assert result["attributes_distance"] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_unknown_channels_take_no_part() -> None:
