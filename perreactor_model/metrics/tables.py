@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from perreactor_model.metrics.judging import ClipScores
+from perreactor_model.metrics.motion import MotionDistance
 
 _FEW = {
     "FRDiv": "one reaction a clip differs from nothing: M must be 2 or more",
@@ -35,7 +36,7 @@ class Table:
             self._figures[name] = None
             self._reasons[name] = reason or _FEW[name]
         else:
-            self._figures[name] = float(value)
+            self._figures[name] = value if isinstance(value, int) else float(value)
 
     def put_details(self, name: str, details: dict[str, Any]) -> None:
         """Enter what a further metric gives, with its own reason if it has one."""
@@ -126,7 +127,16 @@ def _put_common(
     elif name == "FRDvs":
         table.put(name, whole[name])
     elif name == "FRRea-motion":
-        table.put(name, whole[name]["distance"], whole[name]["reason"])
+        _put_motion(table, whole[name])
+
+
+def _put_motion(table: Table, told: MotionDistance) -> None:
+    """Beside the distance: over how many windows, and, to compare, without the coefficients."""
+    table.put("FRRea-motion", told["distance"], told["reason"])
+    if told["distance"] is not None and told["attributes_distance"] != told["distance"]:
+        reason = "no known attribute differs between the real windows"
+        table.put("FRRea-motion_attributes", told["attributes_distance"], reason)
+    table.put("FRRea-motion_windows", min(told["real_windows"], told["generated_windows"]))
 
 
 def _put_concordance(table: Table, best: Sequence[np.ndarray]) -> None:
