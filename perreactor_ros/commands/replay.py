@@ -274,7 +274,7 @@ def _report(
     live: LiveTrack | None,
     folder: Path,
     console: TextIO,
-) -> Mapping[str, Any] | None:
+) -> Mapping[str, Any]:
     """Score, tell, and write the report unless it is not wanted; returns its numbers."""
     from perreactor_ros.replay.outcome import report_contents
     from perreactor_ros.replay.scoring import score
@@ -298,13 +298,17 @@ def _report(
     return _write(contents, folder, arguments.no_report)
 
 
-def _write(contents: ReportContents, folder: Path, no_report: bool) -> Mapping[str, Any] | None:
-    from perreactor_model.report.folder import write_report
-
+def _write(contents: ReportContents, folder: Path, no_report: bool) -> Mapping[str, Any]:
+    """The report's numbers, with all the rest of the report unless it is not wanted."""
     if no_report:
-        return None
+        from perreactor_model.report.analysis import analyse
+        from perreactor_model.report.numbers import report_numbers
+
+        return report_numbers(contents, analyse(contents))
+    from perreactor_model.report.folder import NUMBERS, write_report
+
     write_report(contents, folder)
-    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
 
 
 def _provenance(plan: Plan) -> dict[str, str | int | float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +20,15 @@ REACTIONS = "reactions"
 LIVE_LOG = "live.log"
 """What the nodes of a live replay said."""
 
-_OURS = {REACTIONS, LIVE_LOG, "report.html", "report.json", "figures", "strip.mp4"}
+_OURS = {
+    REACTIONS,
+    LIVE_LOG,
+    "report.html",
+    "report.json",
+    "figures",
+    "strip.mp4",
+    "strip_excerpt.mp4",
+}
 
 
 class OutputFolder:
@@ -79,8 +88,8 @@ def report_contents(
     bundle: Bundle,
     outcome: Outcome,
     scores: Scores,
-    strip: StripMaterial | None = None,
-    provenance: dict[str, str | int | float] | None = None,
+    strip: StripMaterial | None,
+    provenance: Mapping[str, str | int | float],
     live: LiveTrack | None = None,
 ) -> ReportContents:
     """Everything that the report shows of a replay."""
@@ -105,7 +114,7 @@ def report_contents(
         troubles=[*outcome.troubles, *scores.notes],
         live=live,
         strip=strip,
-        provenance=provenance or {},
+        provenance=provenance,
     )
 
 

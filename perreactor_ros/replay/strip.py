@@ -20,10 +20,8 @@ _WAY_NS = 10_000_000_000
 """A message is recorded at most so much earlier or later than its stamp says, on one clock."""
 
 
-def strip_material(bag: Path, sources: Sources, assumed: PcmFormat | None) -> StripMaterial | None:
-    """What the bag has to show; None if that is neither pictures nor sound."""
-    if sources.image is None and sources.audio is None:
-        return None
+def strip_material(bag: Path, sources: Sources, assumed: PcmFormat | None) -> StripMaterial:
+    """What the bag has to show of the speaker; `assumed` is as in `NodeSettings`."""
     return StripMaterial(
         pictures=None if sources.image is None else _pictures(bag, sources),
         sound=None if sources.audio is None else _sound(bag, sources, assumed),
