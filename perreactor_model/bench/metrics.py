@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ import numpy as np
 from perreactor_model.bench import published_algorithms, synthetic_reactions
 from perreactor_model.bench.timing import on_cores
 from perreactor_model.metrics.correlation import ConcordanceIndex
-from perreactor_model.metrics.distance import GROUPS, FacialDistance
+from perreactor_model.metrics.distance import GROUPS, FacialDistance, Shortcuts
 from perreactor_model.metrics.synchrony import lags
 from perreactor_model.metrics.warping import backward_layout, forward_layout, warp, work_size
 
@@ -204,8 +205,25 @@ def _search(clip: Clip, size: Size) -> tuple[dict[str, Any], dict[str, Any]]:
         },
         "warped_to_the_end": _share(counts.finished, counts.pairs),
         "cells_never_computed": _share(max(0, counts.cells - counts.computed), counts.cells),
+        "ms_per_pair_with": _parts(clip, size),
     }
     return row, saved
+
+
+def _parts(clip: Clip, size: Size) -> dict[str, float]:
+    """What each shortcut of the search is worth: the time with one more of them at each step."""
+    steps = {
+        "no_shortcut": Shortcuts(order=False, bounds=False, limits=False),
+        "and_giving_up": Shortcuts(order=False, bounds=False),
+        "and_lower_bounds": Shortcuts(order=False),
+        "and_order": Shortcuts(),
+    }
+    times = {}
+    for name, shortcuts in steps.items():
+        metric = FacialDistance(clip.neighbours, shortcuts=shortcuts)
+        seconds, _ = _turn(partial(metric.nearest, clip.samples, np.arange(size.neighbours)))
+        times[name] = round(seconds / size.pairs * 1e3, 4)
+    return times
 
 
 def _correlation(clip: Clip, size: Size) -> dict[str, Any]:

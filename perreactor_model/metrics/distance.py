@@ -70,6 +70,18 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Shortcuts:
+    """What a search may do to save work. Its results are the same, bit for bit, without them."""
+
+    order: bool = True
+    """Visit neighbours in the order of the estimate, not in the order they are given in."""
+    bounds: bool = True
+    """Use the lower bounds of bounds.py."""
+    limits: bool = True
+    """Give a warping up when it cannot end below the smallest distance so far."""
+
+
+@dataclass(frozen=True)
 class _Sequence:
     """Frames in the layout of rows or of columns, their box, and a coarse copy in that layout."""
 
@@ -98,7 +110,13 @@ class FacialDistance:
     and the weight of their distance; a group without channels is left out. Not for several threads.
     """
 
-    def __init__(self, listeners: Sequence[np.ndarray], groups: Groups = GROUPS) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[np.ndarray],
+        groups: Groups = GROUPS,
+        shortcuts: Shortcuts = Shortcuts(),
+    ) -> None:
+        self._shortcuts = shortcuts
         self._listeners = listeners
         self._prepared: dict[int, _Sequence] = {}
         self._groups: list[_Group] = []
@@ -166,10 +184,12 @@ class FacialDistance:
     ) -> tuple[float, int]:
         longest = max((neighbour.frames for _, neighbour in neighbours), default=1)
         self._work = self._work.for_frames(sample.frames, longest)
-        estimates = [self._estimate(sample, neighbour) for _, neighbour in neighbours]
+        if self._shortcuts.order:
+            estimates = [self._estimate(sample, neighbour) for _, neighbour in neighbours]
+            order = sorted(range(len(neighbours)), key=estimates.__getitem__)
+            neighbours = [neighbours[place] for place in order]
         best, nearest = known, -1
-        for place in sorted(range(len(neighbours)), key=estimates.__getitem__):
-            row, neighbour = neighbours[place]
+        for row, neighbour in neighbours:
             distance = self._within(sample, neighbour, best)
             if distance < best or (distance == best and 0 <= row < nearest):
                 best, nearest = distance, row
@@ -203,8 +223,8 @@ class FacialDistance:
             group.weight * math.sqrt(self._bound(number, sample, neighbour))
             for number, group in enumerate(self._groups)
         ]
-        allowed = best * (1 + _SLACK)
-        if sum(parts) > allowed:
+        allowed = best * (1 + _SLACK) if self._shortcuts.limits else np.inf
+        if sum(parts) > best * (1 + _SLACK):
             counts.bounded += 1
             return np.inf
         for number in self._order:
@@ -234,6 +254,9 @@ class FacialDistance:
         """What the group costs at least, squared; what is left at each frame goes to the work."""
         group, work = self._groups[number], self._work
         rows_left, columns_left = work.rows_left[number], work.columns_left[number]
+        if not self._shortcuts.bounds:
+            rows_left[:] = columns_left[:] = 0.0
+            return 0.0
         part = (group.first, group.channels, work.costs)
         rows_outside(sample.layout, sample.frames, neighbour.low, neighbour.high, *part, rows_left)
         columns_outside(

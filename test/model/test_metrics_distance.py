@@ -11,7 +11,7 @@ if importlib.util.find_spec("numba") is None:
     pytest.skip("the metrics need numba", allow_module_level=True)
 
 from perreactor_model.metrics.bounds import columns_outside, rows_outside
-from perreactor_model.metrics.distance import GROUPS, FacialDistance
+from perreactor_model.metrics.distance import GROUPS, FacialDistance, Shortcuts
 from perreactor_model.metrics.warping import PAD, backward_layout, forward_layout, warp, work_size
 
 EXACT = 1e-6
@@ -176,6 +176,15 @@ def test_the_order_of_neighbours_changes_no_bit() -> None:
         order = np.random.default_rng(seed).permutation(rows)
         again, row_again = FacialDistance(listeners).nearest(predictions, order)
         assert (again == distance).all() and (row_again == row).all()
+
+
+@pytest.mark.parametrize("left_out", ["order", "bounds", "limits"])
+def test_no_shortcut_changes_a_bit(left_out: str) -> None:
+    predictions, listeners = a_clip(41, 3, 30)
+    distance, row = FacialDistance(listeners).nearest(predictions, np.arange(30))
+    without = FacialDistance(listeners, shortcuts=Shortcuts(**{left_out: False}))
+    again, row_again = without.nearest(predictions, np.arange(30))
+    assert (again == distance).all() and (row_again == row).all()
 
 
 def test_parts_with_what_is_known_give_the_same_as_the_whole() -> None:
