@@ -9,6 +9,7 @@ is skipped. As in a graph, the two work side by side: the reactors in a thread o
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -91,9 +92,9 @@ class _OfflineRobot:
 class Pipeline:
     """Perception (if there are sensors) and the reactors of some robots, on the bag's time.
 
-    `heard` gets each frame of the speaker, and `said` each reaction, in order, the latter in the
-    reactors' thread. So do the two logs. Raises BundleError, DeviceError, ProfileError or
-    ValueError.
+    `heard` gets each frame of the speaker and `said` each reaction, in order and in the caller's
+    thread. Of the two `logs`, perception's and the reactors', the second is used by the reactors'.
+    Raises BundleError, DeviceError, ProfileError or ValueError.
     """
 
     def __init__(
@@ -107,7 +108,8 @@ class Pipeline:
         heard: Callable[[Any], None],
         said: Callable[[Said], None],
     ) -> None:
-        self._heard = heard
+        self._heard, self._said = heard, said
+        self._made: deque[Said] = deque()
         self._time = SimulatedTime()
         """What perception's clock shows, or without perception that of whoever brings behaviour."""
         self._reactors_time = SimulatedTime()
@@ -120,7 +122,7 @@ class Pipeline:
         self._reacting.load(str(bundle.path), settings.engine)
         for robot in robots:
             for sample in range(samples):
-                offline = _OfflineRobot(robot, sample, self._reactors_time, said)
+                offline = _OfflineRobot(robot, sample, self._reactors_time, self._made.append)
                 self._reacting.add_robot(robot.name, offline, True, sample)
         self._reactors = SideThread("reactors")
 
@@ -154,6 +156,7 @@ class Pipeline:
             assert self._perceiving is not None, "sensors are delivered where perception runs"
             self._time.advance(time_ns)
             self._time.hand([Received(kind, message, self._time.now_ns)], time_ns)
+        self._hand_out()
 
     def finish(self) -> None:
         """The end of the recording: answer what it still holds. Nothing is delivered after."""
@@ -165,6 +168,7 @@ class Pipeline:
     def close(self) -> None:
         """Wait for the reactors; what still waits for more input is left unanswered."""
         self._reactors.finish()
+        self._hand_out()
 
     @property
     def counters(self) -> dict[str, int]:
@@ -183,6 +187,10 @@ class Pipeline:
     def _behaviour(self, message: SpeakerBehaviour, time_ns: int) -> None:
         self._heard(message)
         self._reactors.put(lambda: self._reactors_time.hand([message], time_ns))
+
+    def _hand_out(self) -> None:
+        while self._made:
+            self._said(self._made.popleft())
 
     def _forget(self, now_ns: int) -> None:
         """The clock leapt: both nodes forget the conversation."""

@@ -1,6 +1,7 @@
 """The nodes' pipeline on a bag's time: what it answers, when, and that nothing is left out."""
 
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from perreactor_model.profiles import ProfileError
 from perreactor_ros.replay.pipeline import Pipeline, RobotSpec, Said
 from perreactor_ros.replay.serialised import reaction_bytes
 from perreactor_ros.replay.settings import node_settings
+from perreactor_ros.replay.side_thread import SideThread
 from perreactor_ros.replay.simulated_time import LONGEST_PAUSE_NS
 from perreactor_ros.replay.topics import Sources
 
@@ -45,7 +47,9 @@ class Sentences:
 class Offline:
     """A pipeline, what it heard and said, and the messages of a speaker to feed it with."""
 
-    def __init__(self, bundle: Bundle, sources: Sources, robots, samples: int, **given) -> None:
+    def __init__(
+        self, bundle: Bundle, sources: Sources, robots, samples: int, say=None, **given
+    ) -> None:
         self.heard: list = []
         self._said: list[Said] = []
         self.log = Sentences()
@@ -58,7 +62,7 @@ class Offline:
             node_settings(given),
             (self.log, self.log),
             self.heard.append,
-            self._said.append,
+            say or self._said.append,
         )
 
     def behaviour(self, index: int, *, epoch: int = 0, offset_ns: int = 0) -> None:
@@ -302,18 +306,33 @@ def test_behaviour_of_another_bundle_is_refused_and_named(offline):
     assert "somebody-else" in run.log.said[0]
 
 
-def test_what_fails_in_the_reactors_thread_is_raised(loaded):
-    def say(said: Said) -> None:
-        raise OSError("no space left")
+def test_what_fails_in_the_side_thread_is_raised_and_ends_it():
+    thread = SideThread("test")
+    made: list[int] = []
+    thread.put(lambda: made.append(1))
+    thread.put(lambda: made.append(1 // 0))
+    with pytest.raises(ZeroDivisionError):
+        for _ in range(1000):
+            thread.put(lambda: made.append(2))
+        thread.finish()
+    with pytest.raises(ZeroDivisionError):
+        thread.finish()
+    assert made == [1]
 
-    settings, log = node_settings({}), Sentences()
-    pipeline = Pipeline(loaded, ONE, 1, SENSORS, settings, (log, log), lambda _: None, say)
-    run = Offline(loaded, SENSORS, ONE, 1)
-    run.pipeline = pipeline
-    with pytest.raises(OSError, match="no space left"):
-        run.sensors(0, 3000)
-    with pytest.raises(OSError, match="no space left"):
-        pipeline.close()
+
+def test_what_is_said_is_told_in_the_callers_thread_and_in_order(loaded):
+    threads: set[int] = set()
+    stamps: list[int] = []
+
+    def say(said: Said) -> None:
+        threads.add(threading.get_ident())
+        stamps.append(said.time_ns)
+
+    run = Offline(loaded, SENSORS, ONE, 1, say)
+    run.sensors(0, 50)
+    run.pipeline.finish()
+    assert threads == {threading.get_ident()}
+    assert stamps == [BEGIN_NS + index * FRAME_NS for index in range(50)]
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones(offline):
