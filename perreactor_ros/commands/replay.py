@@ -1,8 +1,8 @@
 """`perreactor replay`: react to a recorded bag as the nodes would, write the reactions, judge them.
 
 Exit status: 0 once something was reacted to, whatever troubles were told on the error output; 1
-where live nodes were to be compared with and could not; 2 where nothing was reacted to; 130 after
-Ctrl-C, which keeps the reactions so far.
+where the report could not be made, or live nodes not be compared with; 2 where nothing was reacted
+to; 130 after Ctrl-C, which keeps the reactions so far.
 """
 
 from __future__ import annotations
@@ -12,29 +12,25 @@ import json
 import shlex
 import string
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import perreactor_model
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_ros.parameters import default_of
-from perreactor_ros.replay.topics import ReplayError, Sources, TopicOptions
+from perreactor_ros.replay.topics import ReplayError, TopicOptions
 
 if TYPE_CHECKING:
     from perreactor_model.report.contents import LiveTrack, ReportContents
     from perreactor_ros.replay.comparison import HeardReactions
+    from perreactor_ros.replay.console import Console
     from perreactor_ros.replay.pipeline import RobotSpec
-    from perreactor_ros.replay.scoring import Scores
     from perreactor_ros.replay.session import Outcome, Plan
 
 STORAGES = ("mcap", "sqlite3")
 MOST_SAMPLES = 100
-
-_SHOWN = ("FRCorr", "FRDist", "FRDiv", "FRVar", "FRSyn")
-_BEST = {"FRCorr": max, "FRDist": min}
-"""Metrics that say how near a reaction is to the real one, and which value is the best."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -90,32 +86,37 @@ def run(arguments: argparse.Namespace) -> int:
     from perreactor_ros.bags.reader import BagReader
     from perreactor_ros.bags.writer import BagWriter
     from perreactor_ros.replay.comparison import reactions_in
+    from perreactor_ros.replay.console import Console
     from perreactor_ros.replay.outcome import REACTIONS, OutputFolder
     from perreactor_ros.replay.session import replay
 
-    console = sys.stderr if arguments.json else sys.stdout
+    console = Console(sys.stderr if arguments.json else sys.stdout)
     bundle = Bundle.load(arguments.bundle or default_of("bundle"))
     out = OutputFolder(arguments.out or Path(f"{_stem(arguments.bag)}_replay"))
     recorded = None if arguments.against is None else reactions_in(arguments.against)
-    live = None
+    made = _Made()
     with BagReader(arguments.bag) as reader:
         plan = _plan(arguments, bundle, reader)
-        _introduce(arguments.bag, plan, console)
+        console.introduce(arguments.bag, plan)
         with out as folder:
             with BagWriter(folder / REACTIONS, arguments.storage) as writer:
-                with _bar(reader.start_ns, reader.end_ns) as progress:
+                with console.progress(reader.start_ns, reader.end_ns) as progress:
                     outcome = replay(reader, plan, writer, progress)
             _require_reactions(outcome)
-            if outcome.stopped:
-                numbers = None
-            else:
-                live = _live(arguments, plan, outcome, recorded, folder, console)
-                numbers = _report(arguments, plan, outcome, live, folder, console)
-    _conclude(outcome, out.path, arguments.no_report, console)
-    if arguments.json and numbers is not None:
-        print(json.dumps(numbers))
-    asked = arguments.live or recorded is not None
-    return 130 if outcome.stopped else int(asked and live is None)
+            if not outcome.stopped:
+                made = _judge(arguments, plan, outcome, recorded, folder, console)
+    console.conclude(plan, outcome, out.path)
+    if arguments.json and made.numbers is not None:
+        print(json.dumps(made.numbers))
+    return 130 if outcome.stopped else made.status
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made of the reactions: the report's numbers, and the command's exit status."""
+
+    numbers: Mapping[str, Any] | None = None
+    status: int = 0
 
 
 # --- Before ------------------------------------------------------------------------------------
@@ -167,42 +168,6 @@ def _stem(bag: Path) -> str:
     return name.removesuffix(".mcap").removesuffix(".db3")
 
 
-def _introduce(bag: Path, plan: Plan, console: TextIO) -> None:
-    robots = " and ".join(f"{robot.name}:{robot.profile}" for robot in plan.robots)
-    listen = "listens" if len(plan.robots) == 1 else "listen"
-    print(f"{robots} {listen} to {bag}: {_heard(plan.sources)}.", file=console)
-    print(f"Model {plan.bundle.model_id}, seed {plan.settings.engine.seed}.", file=console)
-    if not plan.bundle.trained:
-        print(
-            "The weights are UNTRAINED: judge whether the faces live, not what they mean.",
-            file=console,
-        )
-    console.flush()
-
-
-def _heard(sources: Sources) -> str:
-    topics = ", ".join(sources.kinds)
-    real = f"; the real listener in {', '.join(sources.real)}" if sources.real else ""
-    return topics + real
-
-
-@contextmanager
-def _bar(begin_ns: int, end_ns: int) -> Iterator[Any]:
-    """Progress over the bag's time, on the error output if someone looks at it."""
-    from tqdm import tqdm
-
-    total = max(round((end_ns - begin_ns) / 1e9, 1), 0.1)
-    layout = "{l_bar}{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]"
-    with tqdm(total=total, file=sys.stderr, disable=None, leave=False, bar_format=layout) as bar:
-
-        def progress(time_ns: int) -> None:
-            done = min((time_ns - begin_ns) / 1e9, total)
-            if done > bar.n:
-                bar.update(done - bar.n)
-
-        yield progress
-
-
 # --- After -------------------------------------------------------------------------------------
 
 
@@ -215,13 +180,39 @@ def _require_reactions(outcome: Outcome) -> None:
     raise ReplayError(f"nothing in the bag could be reacted to, and nothing was written{troubles}")
 
 
+def _judge(
+    arguments: argparse.Namespace,
+    plan: Plan,
+    outcome: Outcome,
+    recorded: Mapping[str, HeardReactions] | None,
+    folder: Path,
+    console: Console,
+) -> _Made:
+    """Compare, score and report; the reactions are kept whatever happens to that."""
+    from perreactor_ros.replay.outcome import discard_report
+
+    try:
+        live = _live(arguments, plan, outcome, recorded, folder, console)
+        numbers = _report(arguments, plan, outcome, live, folder, console)
+    except KeyboardInterrupt:
+        discard_report(folder)
+        console.note("stopped: the reactions are complete, there is no report")
+        return _Made(status=130)
+    except (ValueError, OSError, ImportError) as error:
+        discard_report(folder)
+        console.note(f"the reactions are complete, but there is no report: {error}")
+        return _Made(status=1)
+    asked = arguments.live or recorded is not None
+    return _Made(numbers, int(asked and live is None))
+
+
 def _live(
     arguments: argparse.Namespace,
     plan: Plan,
     outcome: Outcome,
     recorded: Mapping[str, HeardReactions] | None,
     folder: Path,
-    console: TextIO,
+    console: Console,
 ) -> LiveTrack | None:
     """What running nodes made of the same bag, now or when it was recorded.
 
@@ -237,14 +228,14 @@ def _live(
         else:
             return None
     except ValueError as error:
-        _note(f"there is no comparison with live nodes: {error}")
+        console.note(f"there is no comparison with live nodes: {error}")
         return None
-    print("Live against offline:", *describe(live), sep="\n  ", file=console, flush=True)
+    console.tell("Live against offline:", *(f"  {line}" for line in describe(live)))
     return live
 
 
 def _play_live(
-    arguments: argparse.Namespace, plan: Plan, outcome: Outcome, folder: Path, console: TextIO
+    arguments: argparse.Namespace, plan: Plan, outcome: Outcome, folder: Path, console: Console
 ) -> LiveTrack:
     from perreactor_ros.replay.live import LiveReplay, replay_live
     from perreactor_ros.replay.outcome import LIVE_LOG
@@ -263,7 +254,7 @@ def _play_live(
             settings,
             outcome.reactions,
             log,
-            lambda sentence: print(f"Live: {sentence}", file=console, flush=True),
+            lambda sentence: console.tell(f"Live: {sentence}"),
         )
 
 
@@ -273,7 +264,7 @@ def _report(
     outcome: Outcome,
     live: LiveTrack | None,
     folder: Path,
-    console: TextIO,
+    console: Console,
 ) -> Mapping[str, Any]:
     """Score, tell, and write the report unless it is not wanted; returns its numbers."""
     from perreactor_ros.replay.outcome import report_contents
@@ -282,9 +273,7 @@ def _report(
 
     step = plan.settings.engine.step
     scores = score(outcome.reactions, outcome.speaker, outcome.real, step)
-    _tell_scores(plan, scores, console)
-    for note in scores.notes:
-        _note(note)
+    console.scores(plan, scores)
     contents = report_contents(
         title=_stem(arguments.bag),
         command=shlex.join(["perreactor", *sys.argv[1:]]),
@@ -319,65 +308,3 @@ def _provenance(plan: Plan) -> dict[str, str | int | float]:
         "perreactor": perreactor_model.__version__,
         **{kind: topic for topic, kind in plan.sources.kinds.items()},
     }
-
-
-def _tell_scores(plan: Plan, scores: Scores, console: TextIO) -> None:
-    if not scores.robots:
-        print(f"No scores: {scores.why_not}.", file=console)
-        return
-    print(
-        f"Scores (corrected) over {scores.clips} clips, {scores.seconds:.0f} s together:",
-        file=console,
-    )
-    values = {robot: each["corrected"] for robot, each in scores.robots.items()}
-    shown = [name for name in _SHOWN if any(name in each for each in values.values())]
-    print(f"  {'':<22}" + "".join(f"{name:>10}" for name in shown), file=console)
-    for robot in plan.robots:
-        cells = "".join(_cell(values[robot.name].get(name)) for name in shown)
-        print(f"  {f'{robot.name}:{robot.profile}':<22}{cells}", file=console)
-    if len(plan.robots) > 1:
-        print(f"Nearest to the real listener: {_nearest(plan, values)}.", file=console)
-
-
-def _cell(value: float | None) -> str:
-    return f"{'-':>10}" if value is None else f"{value:>10.4f}"
-
-
-def _nearest(plan: Plan, values: Mapping[str, Mapping[str, Any]]) -> str:
-    profiles = {robot.name: robot.profile for robot in plan.robots}
-    nearest = []
-    for metric, best in _BEST.items():
-        known = {
-            name: each[metric] for name, each in values.items() if each.get(metric) is not None
-        }
-        if known:
-            robot = best(known, key=lambda name: known[name])
-            nearest.append(f"{robot}:{profiles[robot]} by {metric}")
-    return ", ".join(nearest) or "none can be told"
-
-
-def _conclude(outcome: Outcome, path: Path, no_report: bool, console: TextIO) -> None:
-    from perreactor_ros.replay.outcome import REACTIONS
-
-    for trouble in outcome.troubles:
-        _note(trouble)
-    seconds = max(outcome.compute_s, 1e-9)
-    frames = max(len(track.stamp_ns) for track in outcome.reactions)
-    print(
-        f"{frames} frames ({outcome.duration_s:.1f} s) in {seconds:.1f} s: "
-        f"{outcome.duration_s / seconds:.1f} times real time",
-        file=console,
-    )
-    print(f"Reactions: {path / REACTIONS}", file=console)
-    if outcome.stopped:
-        print(
-            f"Stopped after {outcome.duration_s:.1f} s of the recording: the reactions up to there "
-            "are complete, the rest is missing, and there is no report.",
-            file=sys.stderr,
-        )
-    elif not no_report:
-        print(f"Report:    {path / 'report.html'}", file=console)
-
-
-def _note(sentence: str) -> None:
-    print(f"perreactor: note: {sentence}", file=sys.stderr)

@@ -20,15 +20,9 @@ REACTIONS = "reactions"
 LIVE_LOG = "live.log"
 """What the nodes of a live replay said."""
 
-_OURS = {
-    REACTIONS,
-    LIVE_LOG,
-    "report.html",
-    "report.json",
-    "figures",
-    "strip.mp4",
-    "strip_excerpt.mp4",
-}
+PAGE = "report.html"
+_REPORT = {PAGE, "report.json", "figures", "strip.mp4", "strip_excerpt.mp4"}
+_OURS = {REACTIONS, LIVE_LOG, *_REPORT}
 
 
 class OutputFolder:
@@ -80,6 +74,16 @@ class OutputFolder:
                 f"--out: {self.path} holds something else ({', '.join(others[:3])}); give a new "
                 "folder, or that of an earlier replay"
             )
+
+
+def discard_report(folder: Path) -> None:
+    """Remove what there is of a report that was not finished."""
+    for name in _REPORT:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def report_contents(
