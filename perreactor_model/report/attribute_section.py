@@ -15,9 +15,9 @@ _NOTES = {
     "neutral": "probability",
     "valence": "unpleasant −1, pleasant 1",
     "arousal": "calm −1, excited 1",
-    "pitch": "head, degrees; nodding down is positive",
-    "yaw": "head, degrees; to its own left is positive",
-    "roll": "head, degrees; to its own right shoulder is positive",
+    "pitch": "head, degrees, down is positive",
+    "yaw": "head, degrees, own left is positive",
+    "roll": "head, degrees, own right is positive",
 }
 
 _COLUMNS = (
@@ -74,7 +74,8 @@ def _table(robot: dict[str, Any]) -> str:
         cells = [_cell(name, key, values.get(key)) for key, _ in columns]
         rows.append([f"{text(name)}<small>{text(note)}</small>", *cells])
     head = ["attribute", *(title for _, title in columns)]
-    return table(head, rows, f"{text(robot['robot'])}, {text(robot['profile'])}: its first sample")
+    title = f"Attributes of {text(robot['robot'])}, {text(robot['profile'])}"
+    return table(head, rows, title, "compact", title_shown=False)
 
 
 def _cell(name: str, key: str, value: float | None) -> str:

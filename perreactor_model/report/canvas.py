@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE_INCHES = 9.2
-NARROW_INCHES = 3.9
+WIDE_INCHES = 8.4
+NARROW_INCHES = 3.4
 """At its widest on a desk, and on a phone: text must be readable on both."""
 
 _SETTINGS: dict[Any, Any] = {
@@ -44,6 +44,11 @@ _SETTINGS: dict[Any, Any] = {
     "axes.unicode_minus": True,
     "figure.facecolor": "none",
 }
+
+
+_COORDINATES = re.compile(r'\b(?:d|x|y|width|height|transform|viewBox)="[^"]*"')
+_LONG_NUMBER = re.compile(r"(\d+\.\d{2})\d+")
+"""A hundredth of a point is finer than any screen; more digits would double the page."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ def svg_text(figure: Figure, name: str) -> str:
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r"url\(#", f"url(#{name}-", text)
     text = re.sub(r'xlink:href="#', f'xlink:href="#{name}-', text)
+    text = _COORDINATES.sub(lambda found: _LONG_NUMBER.sub(r"\1", found[0]), text)
     return re.sub(r"[ \t]+\n", "\n", text).strip()
 
 

@@ -129,6 +129,8 @@ class StripMaterial:
 
     pictures: Pictures | None = None
     sound: Sound | None = None
+    longest_s: float = 120.0
+    """`strip.mp4` shows the first so many seconds; drawing takes about half of their time."""
 
 
 @dataclass(frozen=True)

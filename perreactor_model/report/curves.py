@@ -73,13 +73,15 @@ def _figure(
     contents: ReportContents, analysis: Analysis, span: Span, inches: float, points: int
 ) -> Figure:
     timeline, lane = analysis.timeline, 0.55 if contents.speaker else 0.0
-    panel, legend, foot = 1.0, 0.36, 0.42
+    entries = min(len(analysis.shown), ROBOT_COLOURS) + (contents.real is not None)
+    columns = 5 if inches > 5 else 2
+    panel, legend, foot = 1.02, 0.24 + 0.17 * -(-entries // columns), 0.45
     height = legend + lane + panel * len(CURVES) + foot
     figure = new_figure(inches, height)
     left, right = 0.48 / inches, 1 - 0.12 / inches
     rows = [lane] * bool(lane) + [panel] * len(CURVES)
     grid = figure.add_gridspec(
-        len(rows), 1, height_ratios=rows, hspace=0.0,
+        len(rows), 1, height_ratios=rows, hspace=0.28,
         left=left, right=right, top=1 - legend / height, bottom=foot / height,
     )  # fmt: skip
     all_axes = [figure.add_subplot(grid[row]) for row in range(len(rows))]
@@ -90,7 +92,7 @@ def _figure(
     for axes in all_axes:
         _draw_time(axes, span, last=axes is all_axes[-1], ticks=9 if inches > 5 else 5)
         _draw_epochs(axes, analysis, span)
-    _draw_legend(figure, contents, analysis, left, columns=5 if inches > 5 else 2)
+    _draw_legend(figure, contents, analysis, left, columns)
     return figure
 
 
@@ -154,8 +156,8 @@ def _draw_channel(
     axes.set_yticks(_levels(low, high))
     quiet(axes)
     axes.text(
-        0.0, 0.965, channel.name, transform=axes.transAxes, ha="left", va="top",
-        color=LIGHT["muted"],
+        0.0, 1.03, channel.name, transform=axes.transAxes, ha="left", va="bottom",
+        color=LIGHT["ink"],
     )  # fmt: skip
 
 
@@ -264,7 +266,7 @@ def _limits(values: np.ndarray, channel: Channel) -> tuple[float, float]:
         low, high = lowest - 0.03 * span, max(high, lowest + span)
     if high > highest:
         low, high = min(low, highest - span), highest + 0.03 * span
-    return low, high + 0.28 * (high - low)  # room for the name
+    return low, high
 
 
 def _levels(low: float, high: float) -> list[float]:
@@ -272,8 +274,7 @@ def _levels(low: float, high: float) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
     levels = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    top = high - 0.2 * (high - low)
-    return [float(level) for level in levels if low <= level <= top]
+    return [float(level) for level in levels if low <= level <= high]
 
 
 def _draw_time(axes: Axes, span: Span, last: bool, ticks: int) -> None:
@@ -288,7 +289,8 @@ def _draw_time(axes: Axes, span: Span, last: bool, ticks: int) -> None:
     else:
         axes.set_xlabel("minutes:seconds" if span.end_s < 3600 else "hours:minutes:seconds")
     if span.marked is not None:
-        axes.axvspan(*span.marked, color=LIGHT["tint"], linewidth=0, zorder=0)
+        tint, edge = LIGHT["tint"], LIGHT["accent"]
+        axes.axvspan(*span.marked, facecolor=tint, edgecolor=edge, linewidth=0.5, zorder=0)
 
 
 def _draw_epochs(axes: Axes, analysis: Analysis, span: Span) -> None:

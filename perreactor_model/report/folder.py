@@ -23,9 +23,6 @@ FIGURES = "figures"
 STRIP = "strip.mp4"
 EXCERPT = "strip_excerpt.mp4"
 
-LONGEST_STRIP_S = 300.0
-"""Of a longer recording the strip shows the beginning: drawing takes time."""
-
 LARGEST_IN_PAGE = 6_000_000
 """Bytes of video in the page; a larger excerpt is coded once more, more coarsely."""
 
@@ -76,14 +73,20 @@ def _videos(contents: ReportContents, analysis: Analysis, folder: Path) -> Video
     if contents.strip is None:
         return "No video was asked for."
     excerpt, tracks = analysis.excerpt, analysis.shown
-    begin_ns = analysis.timeline.stamp(0.0)
-    end_ns = begin_ns + round(min(analysis.timeline.length_s, LONGEST_STRIP_S) * SECOND_NS)
+    # One stretch without a jump of the clock: a video would show nothing for all its length.
+    stretches = analysis.timeline.stretches
+    begin_s, end_s = next(
+        (each for each in stretches if each[1] - each[0] >= 1.0),
+        max(stretches, key=lambda each: each[1] - each[0]),
+    )
+    begin_ns = analysis.timeline.stamp(begin_s)
+    end_ns = begin_ns + round(min(end_s - begin_s, contents.strip.longest_s) * SECOND_NS)
     try:
         whole = write_strip(folder / STRIP, contents, tracks, begin_ns, end_ns)
         if whole is None:
             return "There is nothing to show: neither pictures nor reactions."
         shown = whole
-        short = analysis.timeline.length_s <= EXCERPT_S
+        short = (begin_ns, end_ns) == (excerpt.begin_ns, excerpt.end_ns)
         for quality in (28, COARSE):
             if not short or quality == COARSE:
                 written = write_strip(

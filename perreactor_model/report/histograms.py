@@ -48,12 +48,12 @@ def draw_lags(analysis: Analysis) -> Drawn | None:
 
 def _lag_figure(analysis: Analysis, inches: float) -> Figure:
     count = len(analysis.lags)
-    height = 0.35 + _PANEL_INCHES * count
+    height = 0.45 + _PANEL_INCHES * count
     figure = new_figure(inches, height)
     axes = figure.subplots(count, 1, squeeze=False, sharex=True)[:, 0]
     figure.subplots_adjust(
-        left=0.48 / inches, right=1 - 0.12 / inches, hspace=0.25,
-        top=1 - 0.1 / height, bottom=0.45 / height,
+        left=0.48 / inches, right=1 - 0.12 / inches, hspace=0.3,
+        top=1 - 0.3 / height, bottom=0.45 / height,
     )  # fmt: skip
     edges = lag_edges()
     for panel, (against, robots) in zip(axes, analysis.lags.items(), strict=True):
@@ -93,7 +93,7 @@ def _latency_figure(values: dict[str, np.ndarray], inches: float) -> Figure:
     figure = new_figure(inches, height)
     axes = figure.subplots()
     figure.subplots_adjust(
-        left=0.52 / inches, right=1 - 0.12 / inches, top=1 - 0.1 / height, bottom=0.45 / height
+        left=0.52 / inches, right=1 - 0.12 / inches, top=1 - 0.3 / height, bottom=0.45 / height
     )
     shown = dict(list(values.items())[:ROBOT_COLOURS])
     top = max(float(np.percentile(each, 99.5)) for each in shown.values()) * 1.15
@@ -121,12 +121,12 @@ def _finish(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     top = axes.get_ylim()[1]
-    axes.set_ylim(0, top * 1.35)
+    axes.set_ylim(0, max(top, 1.0) * (1.05 + 0.14 * len(axes.get_legend_handles_labels()[0])))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     quiet(axes)
     axes.legend(
         loc="upper right", frameon=False, handlelength=1.2, borderaxespad=0.1,
-        bbox_to_anchor=(1.0, 0.9),
+        bbox_to_anchor=(1.0, 1.0),
     )  # fmt: skip
 
 

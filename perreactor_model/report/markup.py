@@ -66,26 +66,26 @@ def duration(seconds: float) -> str:
 def table(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
-    caption: str,
-    text_columns: Sequence[int] = (),
+    title: str,
+    css_class: str = "",
+    title_shown: bool = True,
 ) -> str:
     """A table in a box that scrolls sideways; all arguments are HTML. First cells head their rows.
 
-    `text_columns` hold sentences instead of numbers.
+    The title stands outside of the box, so that it is never scrolled away; where a heading says the
+    same it is only read out.
     """
-
-    def kind(place: int) -> str:
-        return ' class="text"' if place in text_columns else ""
-
-    top = "".join(f'<th scope="col"{kind(i)}>{cell}</th>' for i, cell in enumerate(head))
-    body = []
-    for row in rows:
-        cells = "".join(f"<td{kind(i)}>{cell}</td>" for i, cell in enumerate(row) if i)
-        body.append(f'<tr><th scope="row">{row[0]}</th>{cells}</tr>')
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "\n".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
+    )
+    kind = f' class="{css_class}"' if css_class else ""
+    above = f'<p class="table-title">{title}</p>' if title_shown else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(_bare(caption))}">'
-        f"<table><caption>{caption}</caption><thead><tr>{top}</tr></thead>\n"
-        f"<tbody>{chr(10).join(body)}</tbody></table></div>"
+        f'{above}<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+        f'<table{kind} aria-label="{title}"><thead><tr>{top}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -115,7 +115,3 @@ def robot_name(place: int, robot: str, profile: str) -> str:
 
 def _exponent(value: float) -> int:
     return int(f"{value:e}".split("e")[1]) if value else 0
-
-
-def _bare(html: str) -> str:
-    return html.split("<")[0].strip() or "table"

@@ -13,11 +13,18 @@ from perreactor_model.report.markup import (
     table,
     text,
 )
-from perreactor_model.report.metric_names import ANCHORS, MODES, described, flat, in_order
+from perreactor_model.report.metric_names import (
+    ANCHORS,
+    MODES,
+    described,
+    in_order,
+    reasons,
+    shown,
+)
 
 _ARROWS = {
-    1: '<span title="higher is better" aria-label="higher is better">↑</span>',
-    -1: '<span title="lower is better" aria-label="lower is better">↓</span>',
+    1: '<span role="img" aria-label="higher is better">↑</span>',
+    -1: '<span role="img" aria-label="lower is better">↓</span>',
     0: "",
 }
 
@@ -49,8 +56,8 @@ def _introduction(numbers: dict[str, Any]) -> str:
     real = numbers["real"]
     beside = f" from {text(real['source'])}" if real else ""
     sentences = [
-        f"The reactions beside the real ones{beside}. ↑ higher is better, ↓ lower is better, "
-        "– undefined here. The metrics are defined in <code>docs/metrics.md</code>."
+        f"The reactions beside the real ones{beside}. ↑ higher is better, ↓ lower is better, no "
+        "arrow: neither by itself, – undefined. <code>docs/metrics.md</code> defines each of them."
     ]
     if numbers["bundle"]["trained"] is False:
         sentences.append("<strong>Untrained weights: do not quote these numbers.</strong>")
@@ -65,19 +72,33 @@ def _other_modes(scores: Mapping[str, Any]) -> list[str]:
 def _mode_table(mode: str, numbers: dict[str, Any]) -> str:
     scores = numbers["scores"]
     robots = [(i, r) for i, r in enumerate(numbers["robots"]) if mode in scores.get(r["robot"], {})]
-    columns = [flat(scores[robot["robot"]][mode]) for _, robot in robots]
-    head = ["", "", *(robot_name(i, robot["robot"], robot["profile"]) for i, robot in robots)]
+    columns = [shown(scores[robot["robot"]][mode]) for _, robot in robots]
+    head = ["metric", *(robot_name(i, robot["robot"], robot["profile"]) for i, robot in robots)]
     anchors = scores[robots[0][1]["robot"]].get("anchors") or {}
     for name, modes in anchors.items():
         if isinstance(modes, Mapping) and mode in modes:
-            columns.append(flat(modes[mode]))
+            columns.append(shown(modes[mode]))
             head.append(f"<small>anchor</small><br>{text(ANCHORS.get(name, name))}")
-    rows = [_row(key, mode, columns) for key in in_order(set().union(*columns))]
+    keys = in_order(set().union(*columns))
+    rows = [_row(key, mode, columns) for key in keys if _is_worth_a_row(key, columns)]
     title, meaning = MODES.get(mode, (mode, ""))
-    return table(head, rows, f"{text(title)}: {text(meaning)}")
+    told = table(head, rows, f"{text(title)}: {text(meaning)}", "compact")
+    return told + _why_undefined([scores[robot["robot"]][mode] for _, robot in robots])
+
+
+def _is_worth_a_row(key: str, columns: list[dict[str, Any]]) -> bool:
+    """Shares of what is undefined are told where there are any."""
+    return not key.endswith("_undefined") or any(column.get(key) for column in columns)
+
+
+def _why_undefined(scores: list[Mapping[str, Any]]) -> str:
+    said = {f"{name}: {reason}" for each in scores for name, reason in reasons(each).items()}
+    if not said:
+        return ""
+    return paragraph("Undefined or to be noted. " + text(". ".join(sorted(said))) + ".", "note")
 
 
 def _row(key: str, mode: str, columns: list[dict[str, Any]]) -> list[str]:
     name = described(key, mode)
-    title = f"{text(name.title)}<small>{text(name.meaning)}</small>"
-    return [title, _ARROWS[name.direction], *(number(column.get(key)) for column in columns)]
+    title = f"{text(name.title)} {_ARROWS[name.direction]}<small>{text(name.meaning)}</small>"
+    return [title, *(number(column.get(key)) for column in columns)]

@@ -17,11 +17,12 @@ import numpy as np
 
 from perreactor_model.contract import COEFFICIENT_COUNT, FRAME_NS, FRAME_RATE
 from perreactor_model.media.face_panels import SPEAKER_WIDTH, Panel, compose
+from perreactor_model.media.playback import Prefetched
+from perreactor_model.media.recording import VideoWriter
 from perreactor_model.media.view_timeline import STALE_NS
-from perreactor_model.report.contents import ReactionTrack, ReportContents, StripMaterial
+from perreactor_model.report.contents import ReactionTrack, RealTrack, ReportContents, StripMaterial
 
 if TYPE_CHECKING:
-    from perreactor_model.media.recording import VideoWriter
     from perreactor_model.media.video import SoundBlock
 
 MOST_FACES = 8
@@ -58,49 +59,76 @@ def write_strip(
     `tracks` is one track a robot. Raises VideoError where this machine cannot write mp4, and what
     the material raises.
     """
-    from perreactor_model.media.recording import VideoWriter
-
     material = contents.strip or StripMaterial()
-    count = max(1, round((end_ns - begin_ns) / FRAME_NS))
-    faces = [_Face(track) for track in tracks[:MOST_FACES]]
-    if contents.real is not None and len(contents.real.stamp_ns):
-        faces.append(_RealFace(contents))
-    pictures = _Pictures(material.pictures(begin_ns, end_ns) if material.pictures else ())
+    drawing = _Drawing(contents, tracks, begin_ns, end_ns)
     sound = _Sound(material.sound(begin_ns, end_ns) if material.sound else (), begin_ns)
-    if not faces and not pictures.any:
-        return None
-    poster = None
-    writer: VideoWriter | None = None
+    # Drawn in a thread of its own while the frame before is being encoded.
+    images = Prefetched(drawing.images(), ahead=8)
     try:
-        for index in range(count):
-            now_ns = begin_ns + index * FRAME_NS
-            image = _frame(pictures, faces, now_ns, contents.bundle.trained)
-            if writer is None:
-                height, width = image.shape[:2]
-                writer = VideoWriter(
-                    path, width, height, FRAME_RATE,
-                    audio_rate=sound.rate, quality=quality, fragmented=False,
-                )  # fmt: skip
+        poster = _encode(path, images, sound, quality, drawing.count)
+    finally:
+        images.close()
+    if poster is None:
+        return None
+    seconds, faces = drawing.count / FRAME_RATE, len(drawing.faces)
+    return Strip(path, seconds, drawing.has_pictures, sound.rate > 0, faces, poster)
+
+
+def _encode(
+    path: Path, images: Prefetched[np.ndarray], sound: _Sound, quality: int, count: int
+) -> np.ndarray | None:
+    """Write all the images with their sound; the middle one comes back."""
+    image = images.take()
+    if image is None:
+        return None
+    poster, index = image, 0
+    height, width = image.shape[:2]
+    with VideoWriter(
+        path, width, height, FRAME_RATE, audio_rate=sound.rate, quality=quality, fragmented=False
+    ) as writer:
+        while image is not None:
             # Sound first: the muxer holds pictures back for as long as sound is missing.
             sound.write(writer, (index + 1) / FRAME_RATE)
             writer.write(image)
-            if index == count // 2:
-                poster = image
-    finally:
-        if writer is not None:
-            writer.close()
-    assert poster is not None
-    return Strip(path, count / FRAME_RATE, pictures.any, sound.rate > 0, len(faces), poster)
+            poster = image if index == count // 2 else poster
+            image, index = images.take(), index + 1
+    return poster
 
 
-def _frame(
-    pictures: _Pictures, faces: Sequence[_Face], now_ns: int, trained: bool | None
-) -> np.ndarray:
-    picture = pictures.at(now_ns)
-    panels = [face.panel(now_ns) for face in faces]
-    caption = "" if trained or trained is None else "untrained weights"
-    image = compose(picture, panels, caption)
-    return image if pictures.any else image[:, SPEAKER_WIDTH:]
+class _Drawing:
+    """The images of the video one after the other, with what is in them."""
+
+    def __init__(
+        self,
+        contents: ReportContents,
+        tracks: Sequence[ReactionTrack],
+        begin_ns: int,
+        end_ns: int,
+    ) -> None:
+        self._pictures = contents.strip.pictures if contents.strip else None
+        self._begin_ns, self._end_ns = begin_ns, end_ns
+        self._caption = "untrained weights" if contents.bundle.trained is False else ""
+        self.count = max(1, round((end_ns - begin_ns) / FRAME_NS))
+        self.has_pictures = False
+        self.faces: list[_Face] = [_Face(track) for track in tracks[:MOST_FACES]]
+        if contents.real is not None and len(contents.real.stamp_ns):
+            self.faces.append(_RealFace(contents.real))
+
+    def images(self) -> Iterator[np.ndarray]:
+        """RGB uint8, `count` of them, or none where there is nothing to see.
+
+        All of it runs in one thread: the material may stand on a database that insists on that.
+        """
+        begin_ns, end_ns = self._begin_ns, self._end_ns
+        pictures = _Pictures(self._pictures(begin_ns, end_ns) if self._pictures else ())
+        self.has_pictures = pictures.any
+        if not self.faces and not pictures.any:
+            return
+        for index in range(self.count):
+            now_ns = begin_ns + index * FRAME_NS
+            panels = [face.panel(now_ns) for face in self.faces]
+            image = compose(pictures.at(now_ns), panels, self._caption)
+            yield image if pictures.any else image[:, SPEAKER_WIDTH:]
 
 
 class _Face:
@@ -123,9 +151,7 @@ class _Face:
 class _RealFace(_Face):
     """The real listener beside them; the head's pose is not known."""
 
-    def __init__(self, contents: ReportContents) -> None:
-        real = contents.real
-        assert real is not None
+    def __init__(self, real: RealTrack) -> None:
         still = np.broadcast_to(np.zeros(1, np.float32), (len(real.stamp_ns), COEFFICIENT_COUNT))
         count = len(real.stamp_ns)
         super().__init__(

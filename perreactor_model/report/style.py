@@ -26,7 +26,7 @@ a {color: var(--accent); text-underline-offset: .15em;}
 a:focus-visible, summary:focus-visible, .scroll:focus-visible {outline: 2px solid var(--accent);
   outline-offset: 3px; border-radius: 4px;}
 .eyebrow {margin: 0; color: var(--accent); font-weight: 600; font-size: .875rem;}
-.lead {color: var(--muted); font-size: 1.0625rem; margin: 0;}
+.lead {color: var(--muted); font-size: 1.0625rem; margin: 0; max-width: none;}
 .note {color: var(--muted); font-size: .9375rem;}
 nav {margin: 1.75rem 0 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem;
   font-size: .9375rem;}
@@ -37,7 +37,7 @@ section {margin-top: 4rem; scroll-margin-top: 1rem;}
   background: var(--warn-tint); color: var(--ink);}
 .warning strong {color: var(--warn);}
 .warning p {margin: .25rem 0 0; max-width: none;}
-.facts {display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr));
+.facts {display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
   gap: 1.75rem 2rem; margin: 2.5rem 0 0;}
 .facts div {min-width: 0;}
 .facts dt {color: var(--muted); font-size: .875rem;}
@@ -51,25 +51,24 @@ figure {margin: 1.25rem 0;}
 figcaption {color: var(--muted); font-size: .9375rem; margin-top: .75rem; max-width: 42rem;}
 figure svg {display: block; width: 100%; height: auto;}
 figure .narrow {display: none;}
-video {display: block; width: 100%; height: auto; border-radius: 10px; background: #1c1e26;}
-.scroll {overflow-x: auto; margin: 1rem 0;}
-table {border-collapse: collapse; width: 100%; font-size: .9375rem;}
-caption {text-align: left; color: var(--muted); font-size: .875rem; padding: 0 0 .5rem;}
-th, td {text-align: right; padding: .5rem .75rem; border-bottom: 1px solid var(--line);
+video {display: block; width: auto; height: auto; max-width: 100%; max-height: 30rem;
+  border-radius: 10px; background: #1c1e26;}
+.table-title {margin: 1.5rem 0 .25rem; color: var(--muted); font-size: .9375rem;}
+.scroll {overflow-x: auto; margin: 0 0 1.5rem;}
+table {border-collapse: collapse; width: 100%; font-size: .9375rem; line-height: 1.4;}
+th, td {text-align: right; padding: .55rem 0 .55rem 1.25rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-weight: 400;}
 thead th {color: var(--muted); font-size: .8125rem; vertical-align: bottom;}
-th:first-child, td:first-child {text-align: left; padding-left: 0;}
-th:last-child, td:last-child {padding-right: 0;}
-td.text, th.text {text-align: left; white-space: normal; min-width: 12rem;}
+th:first-child {text-align: left; padding-left: 0; white-space: normal; min-width: 9rem;}
 tbody th small {display: block; color: var(--muted); font-size: .8125rem;}
 tr:last-child > * {border-bottom: 0;}
+.compact th, .compact td {padding-top: .35rem; padding-bottom: .35rem;}
+.compact tbody th small {display: inline; margin-left: .5rem;}
 .swatch {display: inline-block; width: .75em; height: .75em; border-radius: 50%;
   margin-right: .4em; background: var(--swatch, var(--muted));}
-.bar {display: inline-block; vertical-align: middle; width: 4.5rem; height: .5rem;
+.bar {display: inline-block; vertical-align: middle; width: 3rem; height: .4rem;
   margin-right: .6rem; border-radius: 4px; background: var(--line); overflow: hidden;}
 .bar i {display: block; height: 100%; background: var(--accent);}
-.group td, .group th {background: transparent; padding-top: 1.25rem; color: var(--muted);
-  font-size: .8125rem;}
 .troubles {padding-left: 1.25rem; max-width: 46rem;}
 .troubles li {margin: .4rem 0;}
 summary {cursor: pointer; padding: .5rem 0; font-weight: 600;}
@@ -90,6 +89,9 @@ pre {white-space: pre-wrap; background: var(--card); border: 1px solid var(--lin
   .card {padding: .75rem; border-radius: 12px;}
   figure .wide {display: none;}
   figure .narrow {display: block;}
+  th, td {padding-left: .9rem;}
+  th:first-child {min-width: 7.5rem;}
+  .compact tbody th small {display: block; margin-left: 0;}
   .plain {grid-template-columns: 1fr; gap: 0;}
   .plain dd {margin-bottom: .75rem;}
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perreactor_model.report.markup import count, duration, number, percent, text
+from perreactor_model.report.markup import NONE, count, duration, number, percent, text
 
 UNTRAINED = (
     "Its weights were never taught by people: the faces move and answer the speaker, but what they "
@@ -46,11 +46,11 @@ def facts(numbers: dict[str, Any]) -> str:
 def lead(numbers: dict[str, Any]) -> str:
     """One sentence below the title."""
     robots = numbers["robots"]
-    how = "heard live" if numbers["live"] else "computed"
     if not any(robot["frames"] for robot in robots):
         return "No robot reacted to this recording."
     frames = sum(robot["frames"] for robot in robots)
-    return f"Reactions of {count(len(robots), 'robot')}, {how}: {count(frames, 'frame')} in all."
+    live = " They were compared with a live run." if numbers["live"] else ""
+    return f"{count(len(robots), 'robot')} listened: {count(frames, 'frame')} of reactions.{live}"
 
 
 def _box(head: str, body: str) -> str:
@@ -76,7 +76,8 @@ def _robots(numbers: dict[str, Any]) -> tuple[str, str, str]:
 
 def _speed(numbers: dict[str, Any]) -> tuple[str, str, str]:
     if numbers["times_real_time"] is None:
-        return "Speed", "live" if numbers["live"] else "not measured", "as the conversation went"
+        live = "live", "as the conversation went"
+        return "Speed", *(live if numbers["live"] else (NONE, "not measured"))
     ratio = numbers["times_real_time"]
     value = f"{ratio:.1f}×" if ratio < 10 else f"{ratio:.0f}×"
     return "Speed", value, f"real time; {duration(numbers['compute_s'])} of computing"
@@ -93,7 +94,7 @@ def _scored(numbers: dict[str, Any]) -> tuple[str, str, str]:
 def _speaker(numbers: dict[str, Any]) -> tuple[str, str, str]:
     speaker = numbers["speaker"]
     if not speaker or not speaker["frames"]:
-        return "Speaker seen", "–", "nothing is known of the speaker's presence"
+        return "Speaker seen", NONE, "nothing is known of the speaker's presence"
     return (
         "Speaker seen",
         percent(speaker["face_share"]),

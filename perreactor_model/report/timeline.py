@@ -37,8 +37,8 @@ class Timeline:
     """(K,) int64, ascending: begin, end, and both sides of each jump."""
     knots_s: np.ndarray
     """(K,) float64: where they lie on the axis; the first is 0."""
-    jumps_s: tuple[float, ...] = ()
-    """How long each stretch was that is cut out."""
+    is_cut: np.ndarray
+    """(K-1,) bool: which pieces between knots are jumps."""
 
     @classmethod
     def of(cls, contents: ReportContents) -> Timeline:
@@ -55,14 +55,25 @@ class Timeline:
         knots = stamps[chosen]
         spans = np.diff(knots) / SECOND_NS
         cut = np.isin(chosen[:-1], places)
-        jumps = tuple(float(span) for span in spans[cut])
-        spans = np.where(cut, CUT_S, spans)
-        return cls(knots, np.concatenate([[0.0], np.cumsum(spans)]), jumps)
+        shown = np.where(cut, CUT_S, spans)
+        return cls(knots, np.concatenate([[0.0], np.cumsum(shown)]), cut)
 
     @property
     def length_s(self) -> float:
         """From end to end of the axis."""
         return float(self.knots_s[-1])
+
+    @property
+    def jumps_s(self) -> list[float]:
+        """How long each stretch was that is cut out."""
+        return (np.diff(self.knots_ns)[self.is_cut] / SECOND_NS).tolist()
+
+    @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """(begin, end) on the axis of what lies between jumps, in order."""
+        edges = np.concatenate([[True], self.is_cut, [True]])
+        begins, ends = self.knots_s[edges[:-1]], self.knots_s[edges[1:]]
+        return list(zip(begins.tolist(), ends.tolist(), strict=True))
 
     def seconds(self, stamps_ns: np.ndarray) -> np.ndarray:
         """Where stamps (T,) lie on the axis: (T,) float64, seconds."""
@@ -107,32 +118,38 @@ def choose_excerpt(
     """All of a short recording, else the `length_s` in which the reactions move most.
 
     Movement is the distance of neighbouring faces in attribute space, summed over the robots and a
-    whole second; of equal stretches the first is taken.
+    whole second; of equal stretches the first is taken. It never runs over a jump of the clock.
     """
-    first = [track for track in reactions if track.sample == 0 and len(track.stamp_ns)]
-    if timeline.length_s <= length_s or not first:
-        end_s = min(timeline.length_s, length_s)
-        why = "the whole recording" if timeline.length_s <= length_s else "its beginning"
-        return _cut(timeline, 0.0, end_s, why)
-    bins = np.zeros(int(np.ceil(timeline.length_s)) + 1)
-    for track in first:
+    stretches = timeline.stretches
+    if len(stretches) == 1 and timeline.length_s <= length_s:
+        return _cut(timeline, 0.0, timeline.length_s, "the whole recording")
+    sums = np.concatenate([[0.0], np.cumsum(_movement(timeline, reactions))])
+    best = (-1.0, 0.0, 0.0)
+    for begin_s, end_s in stretches:
+        latest = max(end_s - length_s, begin_s)
+        for first_s in np.arange(begin_s, latest + 1e-6):
+            last_s = min(first_s + length_s, end_s)
+            total = float(np.interp(last_s, np.arange(len(sums)), sums))
+            total -= float(np.interp(first_s, np.arange(len(sums)), sums))
+            if total > best[0] + 1e-9:
+                best = (total, float(first_s), float(last_s))
+    why = "where the reactions move most" if best[0] > 0 else "its beginning"
+    return _cut(timeline, best[1], best[2], why)
+
+
+def _movement(timeline: Timeline, reactions: Sequence[ReactionTrack]) -> np.ndarray:
+    """How much all faces moved in each second of the axis."""
+    seconds = np.zeros(int(np.ceil(timeline.length_s)) + 1)
+    for track in reactions:
         moved, joined = steps(track)
         where = timeline.seconds(track.stamp_ns[1:])[joined].astype(np.int64)
-        np.add.at(bins, np.clip(where, 0, len(bins) - 1), moved[joined])
-    window = round(length_s)
-    sums = np.concatenate([[0.0], np.cumsum(bins)])
-    totals = sums[window:] - sums[:-window]
-    latest = max(timeline.length_s - length_s, 0.0)
-    best = float(np.argmax(totals[: int(latest) + 1]))
-    why = "where the reactions move most"
-    return _cut(timeline, min(best, latest), min(best, latest) + length_s, why)
+        np.add.at(seconds, np.clip(where, 0, len(seconds) - 1), moved[joined])
+    return seconds
 
 
 def _cut(timeline: Timeline, begin_s: float, end_s: float, why: str) -> Excerpt:
     begin_ns = timeline.stamp(begin_s)
-    # Times, not places on the axis: a video runs on over a jump that the axis cuts out.
-    end_ns = begin_ns + round((end_s - begin_s) * SECOND_NS)
-    return Excerpt(begin_ns, end_ns, begin_s, end_s, why)
+    return Excerpt(begin_ns, begin_ns + round((end_s - begin_s) * SECOND_NS), begin_s, end_s, why)
 
 
 def steps(track: ReactionTrack, chunk: int = 8192) -> tuple[np.ndarray, np.ndarray]:
