@@ -1,4 +1,4 @@
-"""Perception and one reactor process for any number of robots; with a video also its player.
+"""Perception and one reactor process for any number of robots; with a recording also its player.
 
     ros2 launch perreactor_ros reactor.launch.py robots:=robot_a:warm,robot_b:stoic
 

@@ -4,8 +4,10 @@ Messages go out as the bytes that the bag holds, so stamps and pictures are the 
 perception and reactors hear of a bag, and under which names, is told by `bag_routes.py`. The node's
 own time is the wall's; every other node is to run with `use_sim_time`.
 
-A round begins when those who are expected to hear it do, and `/clock` has stood at the beginning
-for half a second; a message goes out once /clock has reached the time at which it was recorded.
+Playing begins when those who are expected to hear it do, and /clock has stood at the beginning for
+half a second. A message goes out once /clock has reached the time at which it was recorded. A pause
+of more than a minute is cut short: after that minute /clock leaps, as time does offline.
+
 Threads: a decoder runs a bounded number of messages ahead, a playing thread waits and publishes;
 the executor thread only serves transitions and parameters.
 """
@@ -32,6 +34,7 @@ from perreactor_ros.messages import stamp
 from perreactor_ros.parameters import Parameter, ParameterError, declare
 from perreactor_ros.play_clock import PlayClock
 from perreactor_ros.qos import advertise
+from perreactor_ros.replay.simulated_time import LONGEST_PAUSE_NS
 from perreactor_ros.replay.topics import TopicOptions
 
 CLOCK_OUT = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.RELIABLE)
@@ -200,32 +203,37 @@ class BagPlayerNode(ManagedNode):
         """Play the bag once; False if that was stopped or there was nothing to play."""
         decoder = self._decoder = Prefetched(self._messages())
         try:
-            first = decoder.take()
-            if first is None:
+            message = decoder.take()
+            if message is None:
                 self._say_once(f"{self._bag}: not one message could be played")
                 return False
-            return self._play_from(first, decoder)
+            while message is not None and not self._stopping.is_set():
+                message = self._play_stretch(message, decoder)
+            return not self._stopping.is_set()
         finally:
             decoder.close()
 
-    def _play_from(self, first: _Outgoing, decoder: Prefetched[_Outgoing]) -> bool:
-        ticks = _Ticks(first.time_ns, self._values["playback_rate"] / self._values["clock_rate"])
+    def _play_stretch(self, first: _Outgoing, decoder: Prefetched[_Outgoing]) -> _Outgoing | None:
+        """Play up to the end or to a long pause; returns the message after that, if any."""
+        rate = self._values["playback_rate"]
+        ticks = _Ticks(first.time_ns, rate / self._values["clock_rate"])
         if not self._stand_still(ticks):
-            return False
-        clock = PlayClock(
-            Clock(clock_type=ClockType.STEADY_TIME), self._values["playback_rate"], self._stopping
-        )
+            return None
+        clock = PlayClock(Clock(clock_type=ClockType.STEADY_TIME), rate, self._stopping)
         clock.begin()
         message: _Outgoing | None = first
         end_ns = first.time_ns
-        while message is not None:
+        while message is not None and message.time_ns - end_ns <= LONGEST_PAUSE_NS:
             if not self._pass_time(clock, ticks, message.time_ns):
-                return False
+                return None
             message.publisher.publish(message.cdr)
             end_ns = max(end_ns, message.time_ns)
             self._warn_of_slips(clock)
             message = decoder.take()
-        return self._pass_time(clock, ticks, end_ns + _TAIL_NS)
+        self._pass_time(clock, ticks, end_ns + (_TAIL_NS if message is None else LONGEST_PAUSE_NS))
+        if message is not None:
+            self.get_logger().info("a long pause of the recording is passed over")
+        return message
 
     def _stand_still(self, ticks: "_Ticks") -> bool:
         """Show everybody where time begins. False when stopped."""

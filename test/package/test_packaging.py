@@ -13,7 +13,7 @@ import pytest
 import perreactor_model
 
 ROOT = Path(__file__).resolve().parents[2]
-EXECUTABLES = ["face_view", "perception", "perreactor", "player", "reactor"]
+EXECUTABLES = ["bag_player", "face_view", "perception", "perreactor", "player", "reactor"]
 
 
 @pytest.fixture(scope="module")

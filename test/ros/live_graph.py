@@ -42,6 +42,7 @@ MODULES = {
     "perception": "perreactor_ros.perception_node",
     "reactor": "perreactor_ros.reactor_process",
     "player": "perreactor_ros.player_node",
+    "bag_player": "perreactor_ros.bag_player_node",
     "face_view": "perreactor_ros.face_view_node",
 }
 FRAME_NS = 40_000_000
