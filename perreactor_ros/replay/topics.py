@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from perreactor_ros.audio_types import AUDIO_TYPES, audio_adapter
@@ -24,6 +25,9 @@ ACTION_UNITS = "hri_msgs/msg/FacialActionUnits"
 BOOL = "std_msgs/msg/Bool"
 AUDIO = {name.replace("/", "/msg/"): name for name in AUDIO_TYPES}
 """ROS types of sound, and what the parameter `audio_type` calls them."""
+
+_MOST_TRIED = 100
+"""Messages of a topic that are looked at until one can be read."""
 
 _AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 
@@ -261,11 +265,14 @@ class _Search:
 
     def _first(self, topic: str) -> Any | None:
         """The topic's first message that can be read, or None."""
-        for message in self._reader.messages([topic]):
+        refusals = []
+        for message in islice(self._reader.messages([topic]), _MOST_TRIED):
             try:
                 return message.read()
-            except ValueError:
-                continue
+            except ValueError as error:
+                refusals.append(str(error))
+        if refusals:
+            self._notes.append(f"{topic} is left out: {refusals[0]}")
         return None
 
     # --- What to say -----------------------------------------------------------------------------
@@ -310,8 +317,12 @@ class _Search:
         return (
             f"there is no speaker to react to: this bundle takes {seen}, sound "
             f"({', '.join(AUDIO)}; --audio-topic), or encoded behaviour ({BEHAVIOUR}; "
-            f"--behaviour-topic); {self._list()}"
+            f"--behaviour-topic); {self._list()}{self._why_unread()}"
         )
+
+    def _why_unread(self) -> str:
+        reasons = [*self._notes, *self._reader.troubles]
+        return "".join(f"\n  {reason}" for reason in dict.fromkeys(reasons))
 
     def _list(self) -> str:
         topics = self._reader.topics.values()
