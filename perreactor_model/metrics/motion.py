@@ -16,7 +16,7 @@ deviation. It depends on neither time nor pairing, so it judges realism, not app
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -47,6 +47,9 @@ KINDS = 4
 SPREAD_FLOOR = 0.1
 """A feature's spread counts as at least this much of what is usual in its group, so that a channel
 which hardly ever moves in the real reactions does not outweigh all others."""
+
+_BLOCK = 4096
+"""Windows multiplied at a time."""
 
 
 class MotionDistance(TypedDict):
@@ -103,18 +106,36 @@ def window_features(sequences: np.ndarray) -> np.ndarray:
     """Sequences (M, T, C) to (M, T // 50, C, 4): the four numbers of each window and channel."""
     count, length, channels = sequences.shape
     windows = length // WINDOW
-    values = single(sequences[:, : windows * WINDOW]).astype(np.float64)
-    values = values.reshape(count, windows, WINDOW, channels)
-    first = values[:, :, :1]
-    moved = values - first  # exactly 0 where nothing moves, and so is what follows
-    velocity = np.diff(moved, axis=2)
-    kinds = (
-        first[:, :, 0] + moved.mean(axis=2),
-        moved.std(axis=2),
-        np.abs(velocity).mean(axis=2),
-        np.abs(np.diff(velocity, axis=2)).mean(axis=2),
-    )
-    return np.stack(kinds, axis=-1)
+    features = np.empty((count, windows, channels, KINDS))
+    for index in range(count):
+        values = single(sequences[index, : windows * WINDOW]).astype(np.float64)
+        values = values.reshape(windows, WINDOW, channels)
+        velocity = values[:, 1:] - values[:, :-1]
+        acceleration = velocity[:, 1:] - velocity[:, :-1]
+        mean, spread = mean_and_spread(values)
+        speed = mean_over_frames(np.abs(velocity, out=velocity))
+        change = mean_over_frames(np.abs(acceleration, out=acceleration))
+        features[index] = np.stack((mean, spread, speed, change), axis=-1)
+    return features
+
+
+def mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the frames of (S, T, C), (S, C) each.
+
+    What never moves has a spread of exactly 0 and a mean of exactly its value: rounding must not
+    make a channel that differs nowhere look like one that differs a little.
+    """
+    moved = values - values[:, :1]
+    mean = mean_over_frames(moved)
+    moved -= mean[:, None]
+    moved *= moved
+    return values[:, 0] + mean, np.sqrt(mean_over_frames(moved))
+
+
+def mean_over_frames(values: np.ndarray) -> np.ndarray:
+    """(S, T, C) to (S, C); a product is much faster here than a sum over the middle axis."""
+    frames = values.shape[1]
+    return np.matmul(np.full((1, frames), 1.0 / frames), values)[:, 0]
 
 
 def _sources(predictions: Predictions) -> tuple[list[Clips], list[Clips]]:
@@ -190,12 +211,26 @@ def _fit(parts: Iterable[tuple[np.ndarray, int]]) -> _Fit:
     count = 0
     total: np.ndarray | float = 0.0
     products: np.ndarray | float = 0.0
-    for windows, copies in parts:
-        count += copies * len(windows)
-        total = total + copies * windows.sum(axis=0)
-        products = products + copies * (windows.T @ windows)
+    for windows, weights in _blocks(parts):
+        count += int(weights.sum())
+        total = total + weights @ windows
+        products = products + windows.T @ (weights[:, None] * windows)
     mean = np.asarray(total) / max(count, 1)
     return _Fit(count, mean, np.asarray(products) / max(count, 1) - np.outer(mean, mean))
+
+
+def _blocks(parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Windows with their weights (S,), many at a time: a small product costs as much as a large."""
+    held: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
+    for windows, copies in parts:
+        held.append(windows)
+        weights.append(np.full(len(windows), copies))
+        if sum(map(len, held)) >= _BLOCK:
+            yield np.concatenate(held), np.concatenate(weights)
+            held, weights = [], []
+    if held:
+        yield np.concatenate(held), np.concatenate(weights)
 
 
 def _distance(real: _Fit, generated: _Fit, features: int) -> float | None:

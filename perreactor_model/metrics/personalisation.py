@@ -18,6 +18,7 @@ from typing import TypedDict
 import numpy as np
 
 from perreactor_model.metrics.diversity import is_copies
+from perreactor_model.metrics.motion import mean_and_spread, mean_over_frames
 from perreactor_model.metrics.predictions import Predictions, single
 
 
@@ -78,14 +79,15 @@ def personalisation(predictions: Predictions) -> Personalisation:
 
 def signatures(sequences: np.ndarray, channels: np.ndarray) -> np.ndarray:
     """Sequences (M, T, 25) to (M, 3 C) over the C known `channels` (25,) bool."""
-    values = single(sequences[..., channels]).astype(np.float64)
-    first = values[:, :1]
-    moved = values - first  # exactly 0 where nothing moves, and so is what follows
-    speed = np.zeros_like(values[:, 0])
-    if values.shape[1] > 1:
-        speed = np.abs(np.diff(values, axis=1)).mean(axis=1)
-    mean = first[:, 0] + moved.mean(axis=1)
-    return np.concatenate([mean, moved.std(axis=1), speed], axis=1)
+    rows = []
+    for sequence in sequences:
+        values = single(sequence[:, channels]).astype(np.float64)[None]
+        mean, spread = mean_and_spread(values)
+        speed = np.zeros_like(mean)
+        if values.shape[1] > 1:
+            speed = mean_over_frames(np.abs(values[:, 1:] - values[:, :-1]))
+        rows.append(np.concatenate([mean, spread, speed], axis=1))
+    return np.concatenate(rows)
 
 
 class _People:

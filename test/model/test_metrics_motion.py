@@ -84,6 +84,15 @@ def test_order_of_clips_and_samples_does_not_matter() -> None:
     assert distance(generated[::-1, ::-1]) == pytest.approx(distance(generated), rel=1e-9)
 
 
+def test_how_many_windows_are_taken_at_a_time_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generated = smooth(4, CLIPS, 3, FRAMES)
+    at_once = distance(generated)
+    monkeypatch.setattr("perreactor_model.metrics.motion._BLOCK", 30)
+    assert distance(generated) == pytest.approx(at_once, rel=1e-9)
+
+
 def test_ragged_clips_count_by_their_whole_windows() -> None:
     ragged = [smooth(5, 2, frames) for frames in (3 * WINDOW + 7, WINDOW - 1)] * (CLIPS // 2)
     result = motion_distance(judged(ragged))
