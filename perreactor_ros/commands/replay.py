@@ -98,13 +98,17 @@ def run(arguments: argparse.Namespace) -> int:
     with BagReader(arguments.bag) as reader:
         plan = _plan(arguments, bundle, reader)
         console.introduce(arguments.bag, plan)
-        with out as folder:
-            with BagWriter(folder / REACTIONS, arguments.storage) as writer:
-                with console.progress(reader.start_ns, reader.end_ns) as progress:
-                    outcome = replay(reader, plan, writer, progress)
-            _require_reactions(outcome)
-            if not outcome.stopped:
-                made = _judge(arguments, plan, outcome, recorded, folder, console)
+        try:
+            with out as folder:
+                with BagWriter(folder / REACTIONS, arguments.storage) as writer:
+                    with console.progress(reader.start_ns, reader.end_ns) as progress:
+                        outcome = replay(reader, plan, writer, progress)
+                _require_reactions(outcome)
+                if not outcome.stopped:
+                    made = _judge(arguments, plan, outcome, recorded, folder, console)
+        except KeyboardInterrupt:
+            console.note("stopped: nothing was written")
+            raise
     console.conclude(plan, outcome, out.path)
     if arguments.json and made.numbers is not None:
         print(json.dumps(made.numbers))
