@@ -327,8 +327,8 @@ def _draw_legend(
 
 def clock(seconds: float) -> str:
     """3:07, or 1:02:03 from an hour on; tenths only where they matter."""
-    whole = int(seconds + 1e-6)
-    tenths = f"{seconds - whole:.1f}"[1:] if abs(seconds - whole) > 0.05 else ""
+    whole, tenth = divmod(round(10 * seconds), 10)
+    tenths = f".{tenth}" if tenth else ""
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes}:{rest:02d}{tenths}"

@@ -127,7 +127,7 @@ def choose_excerpt(
     best = (-1.0, 0.0, 0.0)
     for begin_s, end_s in stretches:
         latest = max(end_s - length_s, begin_s)
-        for first_s in np.arange(begin_s, latest + 1e-6):
+        for first_s in (*np.arange(begin_s, latest), latest):
             last_s = min(first_s + length_s, end_s)
             total = float(np.interp(last_s, np.arange(len(sums)), sums))
             total -= float(np.interp(first_s, np.arange(len(sums)), sums))
