@@ -8,6 +8,7 @@ to; 130 after Ctrl-C, which keeps the reactions so far.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import shlex
 import string
@@ -83,6 +84,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, score, report. Raises ValueError and OSError for what the user can put right."""
+    if importlib.util.find_spec("rosbags") is None:
+        raise ReplayError(
+            "replay needs rosbags, which is not installed: `pip install 'perreactor[evaluation]'`, "
+            "or `make setup` in a checkout"
+        )
     from perreactor_ros.bags.reader import BagReader
     from perreactor_ros.bags.writer import BagWriter
     from perreactor_ros.replay.comparison import reactions_in

@@ -7,6 +7,7 @@ then. Real reactions that know some attributes only are judged by those.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,8 @@ def score(
     """
     if real is None:
         return Scores(why_not="the bag holds no real reactions of a listener to compare with")
+    if importlib.util.find_spec("numba") is None:
+        return Scores(why_not="numba is not installed: pip install 'perreactor[evaluation]'")
     robots: dict[str, list[ReactionTrack]] = {}
     for track in reactions:
         robots.setdefault(track.robot, []).append(track)

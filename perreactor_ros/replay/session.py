@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections import Counter
@@ -81,6 +82,27 @@ class Sentences:
         ]
 
 
+class _ModelLog(logging.Handler):
+    """Passes on what the model side warns of."""
+
+    def __init__(self, sentences: Sentences) -> None:
+        super().__init__(logging.WARNING)
+        self._sentences = sentences
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sentences.warning(record.getMessage())
+
+
+@contextmanager
+def _model_log(sentences: Sentences) -> Iterator[None]:
+    log, handler = logging.getLogger("perreactor_model"), _ModelLog(sentences)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def replay(
     reader: BagReader,
     plan: Plan,
@@ -125,7 +147,7 @@ class _Session:
         times: list[int] = []
         kinds = self._plan.sources.kinds
         real = set(self._plan.sources.real)
-        with _stop_on_interrupt() as stop:
+        with _model_log(self._log), _stop_on_interrupt() as stop:
             try:
                 for message in self._reader.messages([*kinds, *sorted(real - kinds.keys())]):
                     if stop:

@@ -246,7 +246,10 @@ def test_pictures_that_cannot_be_decoded_are_counted_and_do_not_end_it(
     bag = write_bag(tmp_path / "broken", broken())
     words = ["--bundle", str(face_bundle), "--out", str(tmp_path / "out"), "--no-report"]
     assert main(["replay", str(bag), *words]) == 0
-    assert "30 images could not be decoded" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "30 images could not be decoded" in said
+    assert "only 100 came" in said, "the first one's fault is told"
+    assert all(line.startswith("perreactor: note: ") for line in said.splitlines())
     assert len(messages(tmp_path / "out" / "reactions", "/robot_a/reaction")) == 30
 
 
