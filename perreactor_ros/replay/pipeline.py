@@ -116,9 +116,11 @@ class Pipeline:
         self._perceiving: Perceiving | None = None
         if sources.behaviour is None:
             self._perceiving = self._perception(bundle, sources, settings, logs[0])
-            self._time.drive(self._perceiving.work, self._forget)
+            self._time.drive(self._perceiving.work, self._forget, logs[0].error)
         self._reacting = Reacting(lambda: self._reactors_time.now_ns, lambda: False, logs[1])
-        self._reactors_time.drive(self._reacting.work, lambda _: self._reacting.reset())
+        self._reactors_time.drive(
+            self._reacting.work, lambda _: self._reacting.reset(), logs[1].error
+        )
         self._reacting.load(str(bundle.path), settings.engine)
         for robot in robots:
             for sample in range(samples):

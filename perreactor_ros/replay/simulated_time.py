@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from perreactor_ros.worker import ERROR_BUDGET
+
 LONGEST_PAUSE_NS = 60_000_000_000
 """A pause up to which time passes frame by frame, as it does live. After a longer one the nodes
 start afresh, as they do when their clock leaps."""
 
 _LARGEST_BACKWARD_NS = 100_000_000
 """Time that goes back by more is a jump of the clock for the nodes (`clock_jumps.py`)."""
+
+_AFTER_FAILURE = 0.1
+"""Seconds until the next try."""
 
 Work = Callable[[list[Any]], "float | None"]
 """`work(items)` of a node; returns after how many seconds it wants to be called again."""
@@ -29,10 +34,18 @@ class SimulatedTime:
         self._due_ns: int | None = None
         self._work: Work = lambda items: None
         self._leapt: Callable[[int], None] = lambda to_ns: None
+        self._report: Callable[[str], object] = lambda sentence: None
+        self._failures = 0
 
-    def drive(self, work: Work, leapt: Callable[[int], None]) -> None:
-        """Say what works on this time; `leapt` is told what the clock shows then."""
-        self._work, self._leapt = work, leapt
+    def drive(
+        self, work: Work, leapt: Callable[[int], None], report: Callable[[str], object]
+    ) -> None:
+        """Say what works on this time; `leapt` is told what the clock shows then.
+
+        What `work` raises is reported and the recording goes on, as in the nodes' inference thread,
+        but after `ERROR_BUDGET` failures in a row it is raised.
+        """
+        self._work, self._leapt, self._report = work, leapt, report
 
     def hand(self, items: list[Any], time_ns: int) -> None:
         """Let time pass up to a moment, and hand over what comes then."""
@@ -70,7 +83,15 @@ class SimulatedTime:
             self._call([])
 
     def _call(self, items: list[Any]) -> None:
-        seconds = self._work(items)
+        try:
+            seconds = self._work(items)
+            self._failures = 0
+        except Exception as error:
+            self._failures += 1
+            if self._failures >= ERROR_BUDGET:
+                raise
+            self._report(f"inference failed: {error!r}")
+            seconds = _AFTER_FAILURE
         self._due_ns = None
         if seconds is not None:
             self._due_ns = self.now_ns + max(round(seconds * 1e9), 1)

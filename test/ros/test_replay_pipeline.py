@@ -335,6 +335,23 @@ def test_what_is_said_is_told_in_the_callers_thread_and_in_order(loaded):
     assert stamps == [BEGIN_NS + index * FRAME_NS for index in range(50)]
 
 
+def test_a_message_that_breaks_the_inference_is_reported_and_the_next_ones_are_used(offline):
+    run = offline(SENSORS)
+    run.sensors(0, 10)
+    run.pipeline.deliver("audio", object(), BEGIN_NS + 10 * FRAME_NS)
+    run.sensors(10, 30)
+    run.pipeline.finish()
+    assert [each.frame for each in run.heard] == list(range(30))
+    assert "inference failed" in run.log.said[0]
+
+
+def test_an_inference_that_always_fails_ends_the_replay(offline):
+    run = offline(SENSORS)
+    with pytest.raises(AttributeError):
+        for index in range(30):
+            run.pipeline.deliver("audio", object(), BEGIN_NS + index)
+
+
 def test_an_unknown_profile_is_refused_with_the_known_ones(offline):
     with pytest.raises(ProfileError, match="warm"):
         offline(robots=(RobotSpec("robot_a", "nobody"),))
