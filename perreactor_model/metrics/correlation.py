@@ -108,8 +108,7 @@ def _prepare(sequence: np.ndarray, room: tuple[np.ndarray, np.ndarray], index: i
     """Fill row `index` of the room with what a sequence (T, 25) contributes to a pair."""
     deviations, moments = room[0][index], room[1][index]
     channels = np.array(_native(sequence).T, order="C")
-    length = channels.shape[1]
-    _centre(channels, deviations[:, :length], moments)
+    _centre(channels, deviations, moments)
     if sequence.dtype == np.float64:
         moments[:, _ROUNDED_MEAN] = moments[:, _MEAN]
         moments[:, _ROUNDED_VARIANCE] = moments[:, _VARIANCE]
@@ -145,10 +144,10 @@ def _dots(
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def _centre(channels: np.ndarray, deviations: np.ndarray, moments: np.ndarray) -> None:
-    """Deviations from the mean and exact moments of channels (C, T)."""
+    """Deviations from the mean, into the first T columns, and exact moments of channels (C, T)."""
     count, length = channels.shape
     for channel in range(count):
-        row, target = channels[channel], deviations[channel]
+        row, target = channels[channel], deviations[channel, :length]
         # Differences from the first value are exactly 0 in a channel that does not move.
         first = np.float64(row[0])
         total = 0.0

@@ -36,8 +36,8 @@ def spread(
 
     With more than one process, `build` is a function of a module, and `told`, jobs and results are
     pickled. Processes start afresh (no fork: a caller's threads would be cut off in the copy), so a
-    script that asks for several needs the usual `if __name__ == "__main__":`. Raises ChildProcessError
-    where one of them is killed, which is mostly for want of memory.
+    script that asks for several needs the usual `if __name__ == "__main__":`. Raises
+    ChildProcessError where one of them is killed, which is mostly for want of memory.
     """
     count = min(processes, len(jobs))
     if count <= 1:
