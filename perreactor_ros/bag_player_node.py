@@ -43,9 +43,9 @@ _SECOND_NS = 1_000_000_000
 _LEAD_SECONDS = 0.5
 """How long /clock stands at the beginning of a round, so that all have heard it."""
 
-_TAIL_NS = 120_000_000
-"""How long /clock goes on after the last message: perception gives up waiting for more and answers
-what it has (40 ms of a frame, 60 ms of `max_wait`), and makes hardly an empty frame after it."""
+_TAIL_SECONDS = 0.06
+"""How long /clock goes on after the last message, beside `max_wait`: a frame, and half of one more
+for the way of messages. Perception gives up waiting then, and makes hardly an empty frame."""
 
 _LOOK_AGAIN = 0.02
 _LAST_WORDS = Duration(seconds=2)
@@ -90,6 +90,13 @@ PARAMETERS = (
         True,
         low=0.0,
         high=3600.0,
+    ),
+    Parameter(
+        "max_wait",
+        "Time that perception waits for sound, s; /clock goes on for a little longer at the end.",
+        True,
+        low=0.0,
+        high=5.0,
     ),
     Parameter("exit_at_end", "End the process when a recording that does not loop is over.", True),
     Parameter("autostart", "Configure and activate without being asked.", read_only=True),
@@ -230,7 +237,8 @@ class BagPlayerNode(ManagedNode):
             end_ns = max(end_ns, message.time_ns)
             self._warn_of_slips(clock)
             message = decoder.take()
-        self._pass_time(clock, ticks, end_ns + (_TAIL_NS if message is None else LONGEST_PAUSE_NS))
+        tail_ns = round((self._values["max_wait"] + _TAIL_SECONDS) * _SECOND_NS)
+        self._pass_time(clock, ticks, end_ns + (tail_ns if message is None else LONGEST_PAUSE_NS))
         if message is not None:
             self.get_logger().info("a long pause of the recording is passed over")
         return message

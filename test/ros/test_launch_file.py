@@ -18,6 +18,7 @@ pytest.importorskip("launch_ros", reason="ROS's launch_ros package is not instal
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription  # noqa: E402
 from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch_ros.actions import Node, PushROSNamespace  # noqa: E402
+from short_bags import beeps, write_bag  # noqa: E402
 
 from perreactor_ros.bringup.options import ARGUMENTS, BringupOptions  # noqa: E402
 from perreactor_ros.bringup.processes import process_list  # noqa: E402
@@ -79,6 +80,13 @@ def test_it_declares_exactly_the_documented_arguments_with_a_description(launch_
 def test_it_runs_the_command_lines_of_the_launcher(command_lines, arguments):
     specs = process_list(BringupOptions.from_text(arguments), {})
     assert command_lines(**arguments) == [spec.command() for spec in specs]
+
+
+def test_it_plays_a_bag_as_the_launcher_does(command_lines, tmp_path: Path):
+    bag = write_bag(tmp_path / "bag", beeps(2))
+    specs = process_list(BringupOptions.from_text({"bag": str(bag)}), {})
+    assert command_lines(bag=str(bag)) == [spec.command() for spec in specs]
+    assert len(specs) == 3
 
 
 def test_pushed_into_a_namespace_every_robot_keeps_its_own(command_lines):

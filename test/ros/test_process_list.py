@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from perreactor_ros.msg import SpeakerBehaviour
+from short_bags import BEGIN_NS, beeps, person, write_bag
 
+from perreactor_model.bundle.manifest import read_manifest
 from perreactor_ros.bringup.options import (
     ARGUMENTS,
     BringupError,
@@ -53,7 +56,7 @@ def test_the_parameter_file_has_one_robot_a_with_the_generic_profile(workspace: 
     assert parameters["autostart"] is True
 
 
-def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(workspace, video):
+def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(workspace, video, bag):
     path = workspace / "share" / "perreactor_ros" / "config" / "reactor.yaml"
     known = set(yaml.safe_load(path.read_text())["/**"]["ros__parameters"]) | {"use_sim_time"}
     arguments = {
@@ -63,7 +66,12 @@ def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(work
         "autostart": "true",
     }
     options = BringupOptions.from_text({**arguments, "video": str(video)})
-    specs = [*process_list(options, {}), face_view_process(options, {}, record=video)]
+    played = BringupOptions.from_text({**arguments, "bag": str(bag), "image_topic": "/image"})
+    specs = [
+        *process_list(options, {}),
+        *process_list(played, {}),
+        face_view_process(options, {}, record=video),
+    ]
     for spec in specs:
         assert set(spec.parameters) <= known, spec.name
 
@@ -90,6 +98,64 @@ def test_a_video_adds_a_looping_player_on_the_topics_that_perception_hears(video
 def test_the_end_of_a_video_is_no_crash_but_that_of_a_node_is(video: Path):
     respawned = {name: spec.respawn for name, spec in _specs(video=str(video)).items()}
     assert respawned == {"perception": True, "reactor": True, "player": False}
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    return write_bag(tmp_path / "a bag", beeps(2))
+
+
+def test_a_bag_gives_the_time_to_all_nodes_and_is_played_once(bag: Path):
+    specs = _specs(bag=str(bag))
+    assert list(specs) == ["perception", "reactor", "bag_player"]
+    timed = {name: spec.parameters["use_sim_time"] for name, spec in specs.items()}
+    assert timed == {"perception": True, "reactor": True, "bag_player": False}
+    assert specs["bag_player"].parameters["bag"] == str(bag)
+    assert not specs["bag_player"].respawn
+    assert not specs["perception"].remappings
+
+
+def test_perception_is_told_the_types_of_the_bag(bag: Path, tmp_path: Path, workspace: Path):
+    raw = _specs(bag=str(bag))["perception"].parameters
+    assert (raw["image_transport"], raw["audio_type"]) == ("raw", "perreactor_ros/AudioChunk")
+    video = workspace / "share" / "perreactor_ros" / "speaker" / "speaker.mp4"
+    compressed = write_bag(tmp_path / "compressed", person(video, 0.2, compressed=True))
+    parameters = _specs(bag=str(compressed))["perception"].parameters
+    assert parameters["image_transport"] == "compressed"
+
+
+def test_a_bag_of_encoded_behaviour_needs_no_perception(bundle: Path, tmp_path: Path):
+    manifest = read_manifest(bundle / "bundle.json")
+    message = SpeakerBehaviour(model_id=manifest.model_id)
+    message.token = [0.0] * manifest.model.feature_size
+    bag = write_bag(tmp_path / "bag", [("/speaker/behaviour", message, BEGIN_NS)])
+    assert list(_specs(bag=str(bag), bundle=str(bundle))) == ["reactor", "bag_player"]
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"/**: {{ros__parameters: {{bundle: {bundle}}}}}")
+    assert list(_specs(bag=str(bag), params_file=str(file))) == ["reactor", "bag_player"]
+    with pytest.raises(BringupError, match="bag: .*of no use to bundle 'untrained_face_image"):
+        _specs(bag=str(bag))
+
+
+def test_a_topic_of_a_bag_that_is_named_keeps_its_name(tmp_path: Path, workspace: Path):
+    video = workspace / "share" / "perreactor_ros" / "speaker" / "speaker.mp4"
+    bag = write_bag(tmp_path / "bag", person(video, 0.2, compressed=True))
+    specs = _specs(bag=str(bag), image_topic="/camera/image/compressed")
+    assert specs["bag_player"].parameters["bag_image_topic"] == "/camera/image/compressed"
+    for name in ("perception", "bag_player"):
+        assert specs[name].remappings == {"image": "/camera/image"}
+    with pytest.raises(BringupError, match="bag: .*no topic /nowhere in the bag"):
+        _specs(bag=str(bag), image_topic="/nowhere")
+
+
+def test_a_bag_and_a_video_cannot_both_be_the_camera(bag: Path, video: Path):
+    with pytest.raises(BringupError, match="video and bag are given.*give one"):
+        _specs(bag=str(bag), video=str(video))
+
+
+def test_what_is_no_bag_is_refused_before_anything_starts(video: Path):
+    with pytest.raises(BringupError, match="bag: "):
+        _specs(bag=str(video))
 
 
 def test_the_namespace_is_a_parameter_and_never_a_remapping():
