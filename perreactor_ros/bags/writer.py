@@ -1,0 +1,104 @@
+"""Writing bags that rosbag2 (`ros2 bag play`, `info`) and everything else can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+
+from perreactor_ros.bags.definitions import installed_types, writing_store
+from perreactor_ros.bags.errors import BagError
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Connection
+
+_PLUGINS = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+STORAGES = tuple(_PLUGINS)
+
+_NO_LIMIT = QosTime(0, 0)
+
+
+class BagWriter:
+    """A new bag at `path` (a folder that does not exist yet); a context manager.
+
+    The same calls write the same messages, bytes and times. Raises BagError.
+    """
+
+    def __init__(self, path: Path | str, storage: str = "mcap") -> None:
+        if storage not in _PLUGINS:
+            raise BagError(f"storage is '{storage}': choose one of {', '.join(STORAGES)}")
+        self.path = Path(path)
+        self._store = writing_store()
+        self._connections: dict[str, Connection] = {}
+        try:
+            self._writer = Writer(
+                self.path,
+                version=9,  # what Jazzy writes
+                storage_plugin=_PLUGINS[storage],
+            )
+        except WriterError:
+            raise BagError(f"{self.path} exists already: name a folder that does not") from None
+
+    def __enter__(self) -> BagWriter:
+        try:
+            self._writer.open()
+        except WriterError as error:
+            raise BagError(f"{self.path} cannot be written: {error}") from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def add_topic(self, topic: str, type_name: str, latched: bool = False) -> None:
+        """Announce a topic before its first message; `latched`: late players still get its last.
+
+        Raises BagError where nobody knows the type.
+        """
+        if topic in self._connections:
+            return
+        if type_name not in self._store.fielddefs:
+            self._store.register(installed_types(type_name, self._store.fielddefs))
+        try:
+            self._connections[topic] = self._writer.add_connection(
+                topic, type_name, typestore=self._store, offered_qos_profiles=_offered(latched)
+            )
+        except (WriterError, KeyError) as error:
+            raise BagError(f"{topic}: {type_name} cannot be written ({error})") from None
+
+    def write(self, topic: str, type_name: str, cdr: bytes, time_ns: int) -> None:
+        """Append a serialised message, recorded at `time_ns`."""
+        self.add_topic(topic, type_name)
+        self._writer.write(self._connections[topic], time_ns, cdr)
+
+
+def _offered(latched: bool) -> Sequence[Qos]:
+    return (
+        Qos(
+            history=QosHistory.KEEP_LAST,
+            depth=1 if latched else 10,
+            reliability=QosReliability.RELIABLE,
+            durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+            deadline=_NO_LIMIT,
+            lifespan=_NO_LIMIT,
+            liveliness=QosLiveliness.AUTOMATIC,
+            liveliness_lease_duration=_NO_LIMIT,
+            avoid_ros_namespace_conventions=False,
+        ),
+    )
