@@ -105,9 +105,9 @@ def _latency_figure(values: dict[str, np.ndarray], inches: float) -> Figure:
         for percentile, style in ((50, "-"), (99, (0, (1, 1.5)))):
             at = float(np.percentile(each, percentile))
             axes.axvline(at, color=robot_colour(number), linewidth=1.0, linestyle=style)
-    _name(axes, "Frames by latency (line: median, dots: 99th percentile)")
+    _name(axes, "Frames by latency")
     _finish(axes)
-    axes.set_xlabel("milliseconds from the speaker's frame to the reaction")
+    axes.set_xlabel("milliseconds")
     return figure
 
 
@@ -131,4 +131,6 @@ def _finish(axes: Axes) -> None:
 
 
 def _name(axes: Axes, name: str) -> None:
-    axes.text(0.0, 0.985, name, transform=axes.transAxes, ha="left", va="top", color=LIGHT["muted"])
+    axes.text(
+        0.0, 1.05, name, transform=axes.transAxes, ha="left", va="bottom", color=LIGHT["ink"]
+    )  # fmt: skip

@@ -17,7 +17,7 @@ def text(value: object) -> str:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """`digits` significant ones, or a dash for what is undefined; a true minus sign."""
+    """HTML with `digits` significant ones, or a dash for what is undefined; a true minus sign."""
     if value is None:
         return NONE
     if isinstance(value, (bool, str)):
@@ -25,8 +25,10 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\u202f").replace("-", "−")
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.{digits - 1}e}".replace("-", "−")
-    places = max(0, min(digits, digits - 1 - _exponent(value)))
+        mantissa, exponent = f"{value:.{digits - 1}e}".replace("-", "−").split("e")
+        power = exponent.replace("+", "").replace("−0", "−").lstrip("0")
+        return f"{mantissa}\u202f×\u202f10<sup>{power}</sup>"
+    places = max(0, min(5, digits - 1 - _exponent(value)))
     return f"{value:.{places}f}".replace("-", "−")
 
 
@@ -42,9 +44,11 @@ def percent(share: float | None) -> str:
     """A share of 0..1; never rounded to all or nothing."""
     if share is None:
         return NONE
-    if 0.999 <= share < 1 or 0 < share < 0.001:
-        return f"{100 * share:.2f} %" if share < 0.9999 else "over 99.99 %"
-    return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
+    places = 0 if share in (0, 1) else 1
+    if 0.9995 <= share < 1 or 0 < share < 0.0005:
+        places = 2
+    shown = min(100 * share, 99.99) if share < 1 else 100.0
+    return f"{shown:.{places}f}\u202f%"
 
 
 def count(number_of: int, one: str, many: str = "") -> str:

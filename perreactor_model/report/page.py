@@ -64,6 +64,18 @@ def page(numbers: dict[str, Any], figures: dict[str, Drawn], videos: Videos | st
 """
 
 
+_PROVENANCE = {
+    "compressed": "camera, compressed",
+    "image": "camera",
+    "audio": "microphone",
+    "audio_info": "the sound's format",
+    "attributes": "face analyzer",
+    "behaviour": "encoded behaviour",
+    "robot_speaking": "who speaks",
+}
+"""Kinds of input that the replay names its topics by, in words."""
+
+
 def _provenance(numbers: dict[str, Any]) -> str:
     bundle = numbers["bundle"]
     trained = {True: "yes", False: "no", None: "not known"}[bundle["trained"]]
@@ -73,7 +85,11 @@ def _provenance(numbers: dict[str, Any]) -> str:
         ("trained", trained),
         ("sees", (bundle["visual_input"] or "not known").replace("_", " ")),
         ("action units mean", bundle["au_semantics"] or "not known"),
-        *((name.replace("_", " "), value) for name, value in numbers["provenance"].items()),
+        *(
+            (_PROVENANCE.get(name, name.replace("_", " ")), value)
+            for name, value in numbers["provenance"].items()
+            if name != "perreactor"
+        ),
         ("perreactor", numbers["perreactor_version"]),
     ]
     listed = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in rows)

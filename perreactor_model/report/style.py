@@ -71,6 +71,7 @@ tr:last-child > * {border-bottom: 0;}
 .bar i {display: block; height: 100%; background: var(--accent);}
 .troubles {padding-left: 1.25rem; max-width: 46rem;}
 .troubles li {margin: .4rem 0;}
+sup {font-size: .75em; line-height: 0;}
 summary {cursor: pointer; padding: .5rem 0; font-weight: 600;}
 code, pre {font: .875rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;}
 pre {white-space: pre-wrap; background: var(--card); border: 1px solid var(--line);
@@ -90,6 +91,7 @@ pre {white-space: pre-wrap; background: var(--card); border: 1px solid var(--lin
   figure .wide {display: none;}
   figure .narrow {display: block;}
   th, td {padding-left: .9rem;}
+  .bar {display: none;}
   th:first-child {min-width: 7.5rem;}
   .compact tbody th small {display: block; margin-left: 0;}
   .plain {grid-template-columns: 1fr; gap: 0;}

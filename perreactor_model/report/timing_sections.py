@@ -19,6 +19,10 @@ from perreactor_model.report.markup import (
 )
 from perreactor_model.report.palette import ROBOT_COLOURS
 
+_LATENCY_CAPTION = (
+    "Line: the median. Dots: 99 of 100 frames are faster. The last bar holds all that took longer."
+)
+
 _AGAINST = {"speaker": "the speaker", "real": "the real listener"}
 
 
@@ -124,7 +128,7 @@ def latency_section(numbers: dict[str, Any], figures: dict[str, Drawn]) -> str:
                 f"{FRAME_NS / 1e6:.0f} ms, until its reaction is published."
             )
         )
-        parts.append(figure(figures["latency"], "The last bar holds all that took longer."))
+        parts.append(figure(figures["latency"], _LATENCY_CAPTION))
         parts.append(_latency_table(live["latency"]))
     else:
         parts.append(paragraph("The live reactions carry no latency."))

@@ -41,6 +41,10 @@ COUNTERS = {
     "faces_found": "times a face was found",
     "faces_lost": "times the face was lost",
     "messages_unreadable": "messages that could not be read",
+    "messages_refused": "messages of camera, microphone or analyzer that were refused",
+    "behaviour_refused": "messages of behaviour that were refused",
+    "leaps_of_the_clock": "pauses of all topics after which everything began anew",
+    "reactor_frames": "frames that reached the reactor",
 }
 """What perception and reactor count, in words. Names that are not here are shown as they are."""
 
