@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             with out as folder:
                 with BagWriter(folder / REACTIONS, arguments.storage) as writer:
                     with console.progress(reader.start_ns, reader.end_ns) as progress:
-                        outcome = replay(reader, plan, writer, progress)
+                        outcome = replay(reader, plan, writer, progress, folder)
                 _require_reactions(outcome)
                 if not outcome.stopped:
                     made = _judge(arguments, plan, outcome, recorded, folder, console)
@@ -275,7 +275,7 @@ def _report(
     live: LiveTrack | None,
     folder: Path,
     console: Console,
-) -> Mapping[str, Any]:
+) -> Mapping[str, Any] | None:
     """Score, tell, and write the report unless it is not wanted; returns its numbers."""
     from perreactor_ros.replay.outcome import report_contents
     from perreactor_ros.replay.scoring import score
@@ -284,6 +284,8 @@ def _report(
     step = plan.settings.engine.step
     scores = score(outcome.reactions, outcome.speaker, outcome.real, step)
     console.scores(plan, scores)
+    if arguments.no_report and not arguments.json:
+        return None
     contents = report_contents(
         title=_stem(arguments.bag),
         command=shlex.join(["perreactor", *sys.argv[1:]]),

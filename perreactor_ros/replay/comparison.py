@@ -111,7 +111,7 @@ def reactions_in(bag: Path) -> dict[str, HeardReactions]:
 
 
 def describe(live: LiveTrack) -> list[str]:
-    """One line a robot, and one about what was lost, for a terminal."""
+    """Lines for a terminal: one a robot, what was lost, and why robots may disagree that do."""
     lines = []
     for robot, difference in live.difference.items():
         latency = live.latency_s.get(robot, np.empty(0, np.float32))
@@ -129,7 +129,20 @@ def describe(live: LiveTrack) -> list[str]:
     lost = [f"{count} {what}" for what, count in live.dropped.items() if count]
     if live.dropped:
         lines.append(f"Lost: {', '.join(lost) or 'nothing'}")
+    apart = [robot for robot, difference in live.difference.items() if not agrees(difference)]
+    if apart:
+        lines.append(
+            f"Less than {AGREEMENT:.0%} of the frames of {' and '.join(apart)} agree: frames were "
+            "lost, bundle, profile or seed are not the same, or pictures or sound came later than "
+            "image_wait or max_wait allow (give both runs longer ones with --params-file)"
+        )
     return lines
+
+
+def agrees(difference: LiveDifference) -> bool:
+    """Whether at least AGREEMENT of the offline frames were shown live within TOLERANCE."""
+    frames = difference.frames_compared + difference.missing
+    return difference.frames_compared * difference.identical_share >= AGREEMENT * frames
 
 
 def _difference(offline: ReactionTrack, live: ReactionTrack) -> LiveDifference:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perreactor_model.bundle.manifest import Bundle
@@ -108,26 +109,31 @@ def replay(
     plan: Plan,
     writer: BagWriter,
     progress: Callable[[int], None] = lambda time_ns: None,
+    scratch: Path | None = None,
 ) -> Outcome:
     """Run a bag through the pipeline; `progress` is told the bag's time now and then.
+
+    Tracks are kept in nameless files in the folder `scratch` (None: the system's for such).
 
     Ctrl-C ends it after the message at hand; a second one raises KeyboardInterrupt. Raises what
     `Pipeline` does.
     """
-    return _Session(reader, plan, writer).run(progress)
+    return _Session(reader, plan, writer, scratch).run(progress)
 
 
 class _Session:
-    def __init__(self, reader: BagReader, plan: Plan, writer: BagWriter) -> None:
+    def __init__(
+        self, reader: BagReader, plan: Plan, writer: BagWriter, scratch: Path | None
+    ) -> None:
         self._reader = reader
         self._plan = plan
         self._writer = writer
         self._log, self._reactors_log = Sentences(), Sentences()
         self._unreadable: Counter[str] = Counter()
-        self._speaker = SpeakerRows()
-        self._real = RealRows(", ".join(plan.sources.real))
+        self._speaker = SpeakerRows(scratch)
+        self._real = RealRows(", ".join(plan.sources.real), scratch)
         self._reactions = {
-            (robot.name, sample): ReactionRows(robot.name, robot.profile, sample)
+            (robot.name, sample): ReactionRows(robot.name, robot.profile, sample, scratch)
             for robot in plan.robots
             for sample in range(plan.samples)
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,14 @@ _FACS_NUMBERS = np.array([int(name.removeprefix("AU")) for name in ACTION_UNITS]
 
 
 class GrowingRows:
-    """Rows of one structured type, appended one by one to a temporary file."""
+    """Rows of one structured type, appended one by one to a temporary file in `folder`.
 
-    def __init__(self, dtype: np.dtype) -> None:
+    The system's own folder for such (None) may lie in memory.
+    """
+
+    def __init__(self, dtype: np.dtype, folder: Path | None) -> None:
         self._dtype = dtype
-        self._file = tempfile.TemporaryFile(prefix="perreactor_track_")
+        self._file = tempfile.TemporaryFile(prefix="perreactor_track_", dir=folder)
         self.count = 0
 
     def append(self, *values: Any) -> None:
@@ -60,11 +64,13 @@ class GrowingRows:
 class ReactionRows:
     """What one robot said: `robot`, the profile it began with, and which of its samples."""
 
-    def __init__(self, robot: str, profile: str, sample: int = 0) -> None:
+    def __init__(
+        self, robot: str, profile: str, sample: int = 0, folder: Path | None = None
+    ) -> None:
         self.robot = robot
         self.profile = profile
         self.sample = sample
-        self._rows = GrowingRows(_REACTION)
+        self._rows = GrowingRows(_REACTION, folder)
 
     def add(self, message: Any) -> None:
         """Append a `FacialReaction`."""
@@ -90,8 +96,8 @@ class ReactionRows:
 class SpeakerRows:
     """What perception said of the speaker."""
 
-    def __init__(self) -> None:
-        self._rows = GrowingRows(_SPEAKER)
+    def __init__(self, folder: Path | None = None) -> None:
+        self._rows = GrowingRows(_SPEAKER, folder)
         self._knows_attributes = False
 
     @property
@@ -119,9 +125,9 @@ class SpeakerRows:
 class RealRows:
     """What the real listener's face did, from `FacialReaction` or `hri_msgs/FacialActionUnits`."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, folder: Path | None = None) -> None:
         self._source = source
-        self._rows = GrowingRows(_REAL)
+        self._rows = GrowingRows(_REAL, folder)
 
     def add(self, message: Any, received_ns: int) -> None:
         """Append a message; one without a stamp counts for when it was recorded."""
