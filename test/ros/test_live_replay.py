@@ -16,10 +16,10 @@ from perreactor_ros.bags.reader import BagReader
 from perreactor_ros.bags.writer import BagWriter
 from perreactor_ros.messages import reaction_message
 from perreactor_ros.replay.comparison import (
-    AGREEMENT,
     TOLERANCE,
     ComparisonError,
     HeardReactions,
+    agrees,
     compare,
     describe,
     reactions_in,
@@ -152,6 +152,16 @@ def test_the_terminal_is_told_what_was_compared_and_what_was_lost():
     assert lost == "Lost: 3 frames skipped"
 
 
+def test_robots_disagree_where_more_than_a_twentieth_is_missing_or_different():
+    one_missing = compare([track()], {"robot_a": heard(messages()[1:])})
+    assert agrees(one_missing.difference["robot_a"])
+    said = messages()[1:]
+    said[5].valence += 0.1
+    apart = compare([track()], {"robot_a": heard(said)})
+    assert not agrees(apart.difference["robot_a"])
+    assert "Less than 95% of the frames of robot_a agree" in describe(apart)[-1]
+
+
 # --- With real nodes -----------------------------------------------------------------------------
 
 
@@ -189,7 +199,7 @@ def test_nodes_react_to_a_bag_as_the_offline_run_does(
     for each in live.difference.values():
         frames = each.frames_compared + each.missing
         assert frames == 76
-        assert each.frames_compared * each.identical_share >= AGREEMENT * frames, live
+        assert agrees(each), live
     # Faces are compared, not zeros with zeros; and another seed would have shown.
     assert np.ptp(offline[0].coefficients, axis=0).max() > 0.01
     other = react_offline(conversation, face_bundle, robots, 8, tmp_path / "other")
