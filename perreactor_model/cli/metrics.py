@@ -135,7 +135,9 @@ def _shown_progress(asked: bool) -> Iterator[Progress]:
     """A bar with the time left on stderr; only in a terminal, unless asked for."""
     from tqdm import tqdm
 
-    with tqdm(unit="job", file=sys.stderr, disable=False if asked else None, leave=False) as bar:
+    look = "{percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
+    shown = False if asked else None
+    with tqdm(file=sys.stderr, disable=shown, leave=False, bar_format=look) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

@@ -101,40 +101,56 @@ def evaluate(
         raise EvaluationError(f"processes must be 1 or more, not {processes}")
     names = possible_anchors(predictions) if anchors else ()
     realism = _realism(pictures, question)
-    found = {source: _Found([], {}) for source in (None, *names)}
-    jobs = [job for source in found for job in _jobs(predictions, question, source)]
-    with in_files(predictions) if processes > 1 else nullcontext(predictions) as shared:
-        answers = spread(Judge, (shared, question), jobs, processes)
-        for done, (job, answer) in enumerate(zip(jobs, answers, strict=True), 1):
-            if job.metric is None:
-                found[job.anchor].clips.append(answer)
-            else:
-                found[job.anchor].whole[job.metric] = answer
-            if progress is not None:
-                progress(done, len(jobs))
-    result = _tables(question, found[None], realism)
+    jobs = [job for source in (None, *names) for job in _jobs(predictions, question, source)]
+    answers = _answers(predictions, question, jobs, processes, progress)
+    tables = {
+        source: _tables(question, jobs, answers, source, {} if source else realism)
+        for source in (None, *names)
+    }
+    result = tables[None]
     if anchors:
-        result["anchors"] = {name: _tables(question, found[name]) for name in names}
+        result["anchors"] = {name: tables[name] for name in names}
     return result
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What was found out about the predictions or an anchor, the clips in their order."""
-
-    clips: list[ClipScores]
-    whole: dict[str, Any]
+def _answers(
+    predictions: Predictions,
+    question: Question,
+    jobs: Sequence[Job],
+    processes: int,
+    progress: Progress | None,
+) -> list[Any]:
+    """The answer to each of the jobs, in their order."""
+    # Looking at all clips takes as long as judging some of them.
+    weights = [1 if job.metric is None else 1 + predictions.clips // 20 for job in jobs]
+    answers: list[Any] = [None] * len(jobs)
+    done = 0
+    with in_files(predictions) if processes > 1 else nullcontext(predictions) as shared:
+        for index, answer in spread(Judge, (shared, question), jobs, processes):
+            answers[index] = answer
+            done += weights[index]
+            if progress is not None:
+                progress(done, sum(weights))
+    return answers
 
 
 def _tables(
-    question: Question, found: _Found, realism: dict[str, Any] | None = None
+    question: Question,
+    jobs: Sequence[Job],
+    answers: Sequence[Any],
+    source: str | None,
+    realism: dict[str, Any],
 ) -> dict[str, Any]:
-    """The figures in each of the modes; `realism` is the same in all."""
+    """The figures of the predictions or of an anchor, in each mode; `realism` is part of all."""
+    clips: list[ClipScores] = []
+    whole: dict[str, Any] = {}
+    for job, answer in zip(jobs, answers, strict=True):
+        if job.anchor == source and job.metric is None:
+            clips.append(answer)
+        elif job.anchor == source and job.metric is not None:
+            whole[job.metric] = answer
     made = {"reference": reference_table, "corrected": corrected_table}
-    return {
-        mode: made[mode](question.metrics, found.clips, found.whole) | (realism or {})
-        for mode in question.modes
-    }
+    return {mode: made[mode](question.metrics, clips, whole) | realism for mode in question.modes}
 
 
 def _realism(pictures: Pictures | None, question: Question) -> dict[str, Any]:

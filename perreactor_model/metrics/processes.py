@@ -1,4 +1,4 @@
-"""Work spread over processes, with results in the order of the jobs.
+"""Work spread over processes.
 
 Each process builds its own worker from what it is told, so nothing large is sent: predictions in
 files travel as the place of their arrays, those in memory are first written to a temporary folder.
@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,29 +31,39 @@ def spread(
     told: tuple[Any, ...],
     jobs: Sequence[Job],
     processes: int,
-) -> Iterator[Any]:
-    """Yield `build(*told)(job)` for each of the jobs, in their order.
+) -> Iterator[tuple[int, Any]]:
+    """Yield the index of a job and `build(*told)(job)`, for each of the jobs as it gets done.
 
     With more than one process, `build` is a function of a module, and `told`, jobs and results are
     pickled. Processes start afresh (no fork: a caller's threads would be cut off in the copy), so a
     script that asks for several needs the usual `if __name__ == "__main__":`. Raises
-    ChildProcessError where one of them is killed, which is mostly for want of memory.
+    ChildProcessError where one of them ends early, mostly for want of memory.
     """
     count = min(processes, len(jobs))
     if count <= 1:
         worker = build(*told)
-        yield from map(worker, jobs)
+        yield from ((index, worker(job)) for index, job in enumerate(jobs))
         return
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(
         count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(build, told)
     )
     try:
-        yield from pool.map(_work, jobs)
+        places = {pool.submit(_work, job): index for index, job in enumerate(jobs)}
+        for future in as_completed(places):
+            yield places[future], future.result()
     except BrokenProcessPool:
         raise ChildProcessError(
-            "a process that computed metrics was killed, perhaps for want of memory: "
-            "try with fewer processes"
+            "a process that computes metrics ended early. Perhaps memory ran out: try fewer. "
+            "Or it could not start: a script must be a file and call from under "
+            '`if __name__ == "__main__":`'
         ) from None
+    except BaseException:
+        # Nobody waits for the rest any more, and a job can take seconds.
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -77,7 +87,7 @@ def in_files(predictions: Predictions) -> Iterator[Predictions]:
 
 
 def _begin(build: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
-    # Ctrl-C reaches the whole group: the parent ends the pool, its processes just finish.
+    # Ctrl-C reaches the whole group: it is for the parent to end the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _worker
     _worker = build(*told)

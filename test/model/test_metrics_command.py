@@ -127,7 +127,7 @@ def test_progress_is_shown_where_it_is_asked_for(tmp_path, capsys):
     assert command(path, "--metrics", "FRVar") == 0
     assert capsys.readouterr().err == ""
     assert command(path, "--metrics", "FRVar", "--progress") == 0
-    assert "job" in capsys.readouterr().err
+    assert " left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
