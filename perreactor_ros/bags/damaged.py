@@ -80,12 +80,8 @@ class DamagedSqlite:
         self._database.execute("PRAGMA writable_schema=ON")
         self._database.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            self._topics = {
-                number: (name, kind)
-                for number, name, kind in self._database.execute(
-                    "SELECT id, name, type FROM topics"
-                )
-            }
+            rows = self._database.execute("SELECT id, name, type FROM topics")
+            self._topics = {number: (name, kind) for number, name, kind in rows}
         except sqlite3.Error as error:
             self._database.close()
             raise BagError(
@@ -116,9 +112,10 @@ class DamagedSqlite:
         last, step = 0, 0
         while step <= self._FARTHEST:
             try:
-                for number, time_ns, topic, content in self._database.execute(
-                    query, (last + step,)
-                ):
+                for row in self._database.execute(query, (last + step,)):
+                    number, time_ns, topic, content = row
+                    if number <= last + step:
+                        raise sqlite3.DatabaseError("broken pages lead in a circle")
                     last, step = number, 0
                     if topic in self._topics and isinstance(time_ns, int):
                         yield time_ns, topic, content

@@ -21,7 +21,8 @@ class IndexedFile:
         try:
             self._reader.open()
         except Exception as error:  # of a broken file anything may come
-            raise BagError(str(error) or type(error).__name__) from None
+            reason = str(error).rpartition(f"{path}: ")[2] or type(error).__name__
+            raise BagError(reason) from None
         self.contents = self._contents()
 
     def records(self, topics: Collection[str]) -> Iterator[Record]:
