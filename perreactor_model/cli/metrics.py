@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = evaluate(
             predictions,
             _modes(arguments.mode, predictions),
-            arguments.metrics.split(",") if arguments.metrics else None,
+            _names(arguments.metrics),
             arguments.anchors,
             processes,
             progress,
@@ -106,6 +106,10 @@ def _modes(asked: str | None, predictions: Predictions) -> tuple[str, ...]:
     if asked is None:
         return ("reference", "corrected") if predictions.channels.all() else ("corrected",)
     return ("reference", "corrected") if asked == "both" else (asked,)
+
+
+def _names(listed: str | None) -> list[str] | None:
+    return None if listed is None else [name.strip() for name in listed.split(",")]
 
 
 def _pictures(arguments: argparse.Namespace) -> Pictures | None:
