@@ -58,9 +58,9 @@ def reference_table(
     FRCorr and FRDist are sums over the samples of a clip, not means, so ten perfect samples would
     score 10. FRDiv of a single sample is 0. FRDiv and FRDvs are those of exact arithmetic: the
     published code's float32 differs by up to a few 1e-6 of the value, and by much more where
-    more than 25 vectors differ by next to nothing (below 1e-5). FRSyn is the mean of absolute lags in frames, and
-    FRSyn_first_sample_only that of each clip's first sample, which is all that the published
-    parallel code looks at: papers print that one. Both have float32's digits.
+    more than 25 vectors differ by next to nothing (below 1e-5). FRSyn is the mean of absolute lags
+    in frames, and FRSyn_first_sample_only that of each clip's first sample, which is all that the
+    published parallel code looks at: papers print that one. Both have float32's digits.
     """
     table = Table()
     for name in metrics:
