@@ -163,6 +163,19 @@ class LiveTrack:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What the scores stand on."""
+
+    clips: int
+    seconds: float
+    """All clips together."""
+    attributes: Sequence[str]
+    """Those that were compared."""
+    notes: Sequence[str] = ()
+    """Sentences: what was left out, and why."""
+
+
+@dataclass(frozen=True)
 class BundleFacts:
     """Which model made the reactions; None where that is not known."""
 
@@ -209,6 +222,7 @@ class ReportContents:
     real: RealTrack | None = None
     scores: Mapping[str, Mapping[str, Any]] | None = None
     not_scored: str = ""
+    judged: Judged | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     """What perception and engine counted (late, missing, restarted ...), by name."""
     troubles: Sequence[str] = ()

@@ -52,11 +52,11 @@ class LagWindows:
 def lag_windows(track: ReactionTrack, reference: np.ndarray) -> LagWindows:
     """Lags of a reaction behind `reference` (T, 25), which lies frame by frame beside it.
 
-    Windows lie end to end within stretches without a hole; a stretch of 10 s or more gives windows.
+    Windows lie end to end within stretches in which both faces are known without a hole.
     An attribute that is unknown anywhere in a window does not count there.
     """
     overall, single = [], []
-    for begin in _window_begins(track):
+    for begin in _window_begins(track, reference):
         ours = np.asarray(track.attributes[begin : begin + WINDOW], np.float32)
         theirs = np.asarray(reference[begin : begin + WINDOW], np.float32)
         known = np.asarray((np.isfinite(ours) & np.isfinite(theirs)).all(axis=0))
@@ -86,12 +86,14 @@ def _lag_of_each(ours: np.ndarray, theirs: np.ndarray, known: np.ndarray) -> np.
     return result
 
 
-def _window_begins(track: ReactionTrack) -> list[int]:
-    ends = np.flatnonzero(~joined_to_next(track.stamp_ns, track.epoch)) + 1
-    edges = [0, *ends.tolist(), len(track.stamp_ns)]
+def _window_begins(track: ReactionTrack, reference: np.ndarray) -> list[int]:
+    known = np.isfinite(reference).any(axis=1)
+    whole = joined_to_next(track.stamp_ns, track.epoch) & (known[1:] == known[:-1])
+    edges = [0, *(np.flatnonzero(~whole) + 1).tolist(), len(track.stamp_ns)]
     begins = [
         begin
         for first, last in zip(edges[:-1], edges[1:], strict=True)
+        if first < last and known[first]
         for begin in range(first, last - WINDOW + 1, WINDOW)
     ]
     if len(begins) <= MOST_WINDOWS:

@@ -16,6 +16,7 @@ import perreactor_model
 from perreactor_model.contract import ATTRIBUTES, FRAME_NS
 from perreactor_model.report.analysis import Analysis
 from perreactor_model.report.contents import (
+    Judged,
     LiveTrack,
     ReactionTrack,
     RealTrack,
@@ -58,6 +59,7 @@ def report_numbers(contents: ReportContents, analysis: Analysis) -> dict[str, An
             "robots": [_robot(track, contents, analysis) for track in analysis.shown],
             "scores": contents.scores,
             "not_scored": contents.not_scored,
+            "judged": _judged(contents.judged),
             "lags": _lags(analysis),
             "live": _live(contents.live),
             "counters": {name: int(count) for name, count in contents.counters.items()},
@@ -115,6 +117,17 @@ def _real(real: RealTrack | None) -> dict[str, Any] | None:
         "frames": len(real.stamp_ns),
         "rate_hz": rate,
         "attributes_known": _known(real.attributes),
+    }
+
+
+def _judged(judged: Judged | None) -> dict[str, Any] | None:
+    if judged is None:
+        return None
+    return {
+        "clips": judged.clips,
+        "seconds": judged.seconds,
+        "attributes": list(judged.attributes),
+        "notes": list(judged.notes),
     }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from perreactor_model.contract import ATTRIBUTE_COUNT
 from perreactor_model.report.markup import (
+    count,
+    duration,
     number,
     paragraph,
     robot_name,
@@ -38,6 +41,7 @@ def scores_section(numbers: dict[str, Any]) -> str:
             "scores",
             "Scores",
             paragraph(f"These reactions were not scored: {reason}."),
+            _notes(numbers),
             paragraph(
                 "Scores need a real listener in the recording: "
                 "<code>FacialReaction</code> messages or <code>hri_msgs/FacialActionUnits</code>.",
@@ -49,7 +53,7 @@ def scores_section(numbers: dict[str, Any]) -> str:
         for mode in (*MODES, *_other_modes(scores))
         if any(mode in robot for robot in scores.values())
     ]
-    return section("scores", "Scores", _introduction(numbers), *tables)
+    return section("scores", "Scores", _introduction(numbers), _notes(numbers), *tables)
 
 
 def _introduction(numbers: dict[str, Any]) -> str:
@@ -62,6 +66,21 @@ def _introduction(numbers: dict[str, Any]) -> str:
     if numbers["bundle"]["trained"] is False:
         sentences.append("<strong>Untrained weights: do not quote these numbers.</strong>")
     return paragraph(" ".join(sentences))
+
+
+def _notes(numbers: dict[str, Any]) -> str:
+    """What was judged, and what was left out."""
+    judged = numbers["judged"]
+    if judged is None:
+        return ""
+    sentences = []
+    if judged["clips"]:
+        known = len(judged["attributes"])
+        part = "all attributes" if known == ATTRIBUTE_COUNT else count(known, "attribute")
+        clips = count(judged["clips"], "clip")
+        sentences.append(f"Judged: {clips}, {duration(judged['seconds'])} together, {part}.")
+    sentences += [f"{text(note[:1].upper() + note[1:])}." for note in judged["notes"]]
+    return paragraph(" ".join(sentences), "note") if sentences else ""
 
 
 def _other_modes(scores: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from types import TracebackType
 
 from perreactor_model.bundle.manifest import Bundle
-from perreactor_model.report.contents import BundleFacts, LiveTrack, ReportContents, StripMaterial
+from perreactor_model.report.contents import (
+    BundleFacts,
+    Judged,
+    LiveTrack,
+    ReportContents,
+    StripMaterial,
+)
 from perreactor_ros.replay.scoring import Scores
 from perreactor_ros.replay.session import Outcome
 from perreactor_ros.replay.topics import ReplayError
@@ -115,7 +121,8 @@ def report_contents(
         scores=scores.robots or None,
         not_scored=scores.why_not,
         counters=outcome.counters,
-        troubles=[*outcome.troubles, *scores.notes],
+        judged=Judged(scores.clips, scores.seconds, scores.channels, scores.notes),
+        troubles=outcome.troubles,
         live=live,
         strip=strip,
         provenance=provenance,

@@ -70,6 +70,13 @@ def test_why_there_is_no_lag_is_said(contents, reaction):
     assert "10 s" in numbers["lags"]["why_not"]["real"]
 
 
+def test_windows_begin_where_both_faces_are_known(contents, reaction):
+    track = reaction(frames=510)
+    real = RealTrack("/listener", track.stamp_ns[10:], track.attributes[10:])
+    told = numbers_of(contents(reactions=[track], real=real))["lags"]["against"]["real"]["robot_a"]
+    assert (told["windows"], told["median_s"]) == (2, 0.0)
+
+
 def test_movement_is_the_path_that_a_value_goes_in_a_second(contents, reaction):
     attributes = np.zeros((100, 25))
     attributes[1::2, 0] = 0.1

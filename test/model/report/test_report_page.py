@@ -8,6 +8,7 @@ import pytest
 
 from perreactor_model.report.contents import (
     BundleFacts,
+    Judged,
     LiveDifference,
     LiveTrack,
     RealTrack,
@@ -34,6 +35,7 @@ def full(contents, reaction):
         speaker=SpeakerTrack(stamps, np.arange(300) > 50, np.arange(300) < 250, attributes),
         real=RealTrack('/listener/"real"', stamps, attributes),
         scores={"robot_a": scores, "robot_b": scores},
+        judged=Judged(3, 12.0, ["AU1"], ["the speaker is <not> known"]),
         counters={"late_images": 4, "steps": 0, "unheard_of": 2},
         troubles=["The file <b>ends</b> early."],
         live=LiveTrack(
@@ -118,6 +120,7 @@ def test_scores_stand_with_their_direction_their_anchors_and_their_reasons(full_
     assert "real reaction" in text and "brand new" in text
     assert "Reference: " in text and "Corrected: " in text
     assert "FRDvs: one clip" in text
+    assert "Judged: 3 clips, 12 s together, 1 attribute. The speaker is <not> known." in text
 
 
 def test_without_scores_the_reason_stands_in_their_place(contents, reaction, tmp_path, read_page):
