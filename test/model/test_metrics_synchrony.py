@@ -174,7 +174,7 @@ def by_torch(reaction: np.ndarray, speaker: np.ndarray) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:Mean of empty slice")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(conversations())
 def test_the_reference_is_the_published_algorithm_to_the_frame(conversation):
     assert published(*conversation) == by_torch(*conversation)
