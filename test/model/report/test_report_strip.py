@@ -84,6 +84,16 @@ def test_a_rate_that_mp4_does_not_know_is_brought_to_one_that_it_does(contents, 
     assert probe(tmp_path / "strip.mp4").audio_rate == 16000
 
 
+def test_the_same_material_gives_the_same_video(contents, reaction, tmp_path):
+    track = reaction(frames=25)
+    begin_ns = int(track.stamp_ns[0])
+    material = StripMaterial(greys(begin_ns, 25), tone(begin_ns, 1.0))
+    whole = contents(reactions=[track], strip=material)
+    for name in ("one.mp4", "two.mp4"):
+        write_strip(tmp_path / name, whole, [track], begin_ns, begin_ns + SECOND)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
 def test_without_pictures_there_are_faces_alone(contents, reaction, tmp_path):
     track = reaction(frames=25)
     begin_ns = int(track.stamp_ns[0])
