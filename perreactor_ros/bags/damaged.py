@@ -1,14 +1,20 @@
-"""A storage file whose index, end or middle is broken: read record by record, as far as it goes."""
+"""Storage files whose index, end or middle is broken: read from end to end, as far as that goes.
+
+They are read once to learn what they hold, and again for every reading.
+"""
 
 from __future__ import annotations
 
-import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from perreactor_ros.bags.errors import BagError
-from perreactor_ros.bags.mcap_records import Channel, Message, Schema, read_records
+from perreactor_ros.bags.mcap_records import CDR, Channel, Schema, read_records
+from perreactor_ros.bags.sqlite_pages import read_rows
 from perreactor_ros.bags.storage import Contents, Record, Storage, in_time_order
+
+_DEFINITION_ENCODINGS = ("ros2msg", "ros2idl", "omgidl")
 
 
 def salvage(path: Path, reason: str) -> Storage:
@@ -18,116 +24,127 @@ def salvage(path: Path, reason: str) -> Storage:
 
 
 class DamagedMcap:
-    """An MCAP file read from its beginning to where it breaks; broken chunks are passed over."""
+    """An MCAP file without its index; chunks that are broken are passed over."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.contents = Contents()
         self.troubles: list[str] = []
         self._path = path
-        self._lost: list[str] = []
+        self._foreign: dict[str, str] = {}
+        lost: list[str] = []
         try:
-            for record in self._read():
+            for record in self._read(lost):
                 self.contents.count(record)
         except BagError as error:
-            raise BagError(f"{path.name} cannot be read: {error}") from None
-        found = sum(count for _, count in self.contents.topics.values())
-        if not found and not self.contents.topics:
-            raise BagError(f"{path.name} is broken ({reason}) and holds nothing that can be read")
-        self.troubles.append(f"{path.name} is damaged ({reason}): {found} messages can be read")
-        self.troubles += [f"{path.name}: {sentence}" for sentence in self._lost]
+            raise _refusal(path, str(error)) from None
+        lost += [
+            f"{topic} is left out, for its messages are coded as '{encoding}', not as {CDR}"
+            for topic, encoding in self._foreign.items()
+        ]
+        self.troubles += _told(path, reason, self.contents, lost)
 
     def records(self, topics: Collection[str]) -> Iterator[Record]:
         """See `Storage`."""
-        return in_time_order(each for each in self._read() if each.topic in topics)
+        return in_time_order(each for each in self._read([]) if each.topic in topics)
 
     def close(self) -> None:
         """See `Storage`: nothing stays open between two readings."""
 
-    def _read(self) -> Iterator[Record]:
+    def _read(self, lost: list[str]) -> Iterator[Record]:
         schemas: dict[int, Schema] = {}
-        channels: dict[int, Channel] = {}
-        self._lost.clear()
+        channels: dict[int, tuple[str, str]] = {}
+        homeless = 0
         with self._path.open("rb") as file:
-            for each in read_records(file, self._lost):
+            for each in read_records(file, lost):
                 if isinstance(each, Schema):
                     schemas[each.number] = each
                     self._define(each)
-                elif isinstance(each, Channel) and each.schema in schemas:
-                    channels[each.number] = each
-                    name = schemas[each.schema].name
-                    self.contents.topics.setdefault(each.topic, (name, 0))
-                elif isinstance(each, Message) and each.channel in channels:
-                    channel = channels[each.channel]
-                    name = schemas[channel.schema].name
-                    yield Record(each.time_ns, channel.topic, name, each.cdr)
+                elif isinstance(each, Channel):
+                    self._open_channel(each, schemas, channels)
+                elif each.channel in channels:
+                    yield Record(each.time_ns, *channels[each.channel], each.cdr)
+                elif not self._foreign:
+                    homeless += 1
+        if homeless:
+            lost.append(f"{homeless} messages belong to a topic that is lost")
+
+    def _open_channel(
+        self, channel: Channel, schemas: dict[int, Schema], channels: dict[int, tuple[str, str]]
+    ) -> None:
+        if channel.encoding != CDR:
+            self._foreign[channel.topic] = channel.encoding
+        elif channel.schema in schemas:
+            name = schemas[channel.schema].name
+            channels[channel.number] = (channel.topic, name)
+            self.contents.topics.setdefault(channel.topic, (name, 0))
 
     def _define(self, schema: Schema) -> None:
-        if schema.encoding in ("ros2msg", "ros2idl", "omgidl") and schema.text:
+        if schema.encoding in _DEFINITION_ENCODINGS and schema.text:
             self.contents.definitions[schema.name] = (schema.text, schema.encoding != "ros2msg")
 
 
 class DamagedSqlite:
-    """An SQLite file read row by row; where rows are broken, the next sound ones are sought."""
-
-    _FARTHEST = 1 << 20
+    """An SQLite file without its tables' trees: whatever row is whole on its pages."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.contents = Contents()
         self.troubles: list[str] = []
-        self._name = path.name
-        self._database = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
-        # Without it, a file shorter than its header says is refused altogether.
-        self._database.execute("PRAGMA writable_schema=ON")
-        self._database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        self._path = path
+        lost: list[str] = []
         try:
-            rows = self._database.execute("SELECT id, name, type FROM topics")
-            self._topics = {number: (name, kind) for number, name, kind in rows}
-        except sqlite3.Error as error:
-            self._database.close()
-            raise BagError(
-                f"{path.name} is broken ({reason}) and its topics cannot be read ({error})"
-            ) from None
-        self.contents.topics = {name: (kind, 0) for name, kind in self._topics.values()}
-        self._read_definitions()
-        for time_ns, number, _ in self._rows("length(data)"):
-            self.contents.count(Record(time_ns, *self._topics[number], b""))
-        found = sum(count for _, count in self.contents.topics.values())
-        self.troubles.append(f"{path.name} is damaged ({reason}): {found} messages can be read")
+            self._topics = self._read_topics()
+            for record in self._read(self._topics, lost):
+                self.contents.count(record)
+        except BagError as error:
+            raise _refusal(path, str(error)) from None
+        self.troubles += _told(path, reason, self.contents, lost)
 
     def records(self, topics: Collection[str]) -> Iterator[Record]:
         """See `Storage`."""
         wanted = {number: each for number, each in self._topics.items() if each[0] in topics}
-        return in_time_order(
-            Record(time_ns, *wanted[number], bytes(cdr))
-            for time_ns, number, cdr in self._rows("data")
-            if number in wanted
-        )
+        return in_time_order(self._read(wanted, []))
 
     def close(self) -> None:
-        """See `Storage`."""
-        self._database.close()
+        """See `Storage`: nothing stays open between two readings."""
 
-    def _rows(self, what: str) -> Iterator[tuple[int, int, bytes]]:
-        query = f"SELECT id, timestamp, topic_id, {what} FROM messages WHERE id > ? ORDER BY id"
-        last, step = 0, 0
-        while step <= self._FARTHEST:
-            try:
-                for row in self._database.execute(query, (last + step,)):
-                    number, time_ns, topic, content = row
-                    if number <= last + step:
-                        raise sqlite3.DatabaseError("broken pages lead in a circle")
-                    last, step = number, 0
-                    if topic in self._topics and isinstance(time_ns, int):
-                        yield time_ns, topic, content
-                return
-            except sqlite3.Error:
-                step = max(1, 2 * step)
+    def _read(self, topics: dict[int, tuple[str, str]], lost: list[str]) -> Iterator[Record]:
+        """The messages of these topics. Rows are told apart by what their columns hold."""
+        for row in read_rows(self._path, lost):
+            match row.columns:
+                case (None, int(topic), int(time_ns), bytes(cdr)) if topic in topics:
+                    yield Record(time_ns, *topics[topic], cdr)
 
-    def _read_definitions(self) -> None:
-        query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
-        try:
-            for kind, encoding, text in self._database.execute(query):
-                if text:
-                    self.contents.definitions[kind] = (text, encoding != "ros2msg")
-        except sqlite3.Error:
-            return  # bags from before ROS 2 Iron have no such table
+    def _read_topics(self) -> dict[int, tuple[str, str]]:
+        topics: dict[int, tuple[str, str]] = {}
+        strays = Counter[int]()
+        for row in read_rows(self._path, []):
+            match row.columns:
+                case (None, str(name), str(kind), str(), *_) if name.startswith("/"):
+                    topics[row.number] = (name, kind)
+                    self.contents.topics[name] = (kind, 0)
+                case (None, str(kind), str(encoding), str(text), *_):
+                    if encoding in _DEFINITION_ENCODINGS and text:
+                        self.contents.definitions[kind] = (text, encoding != "ros2msg")
+                case (None, int(topic), int(), bytes()):
+                    strays[topic] += 1
+        homeless = sum(count for topic, count in strays.items() if topic not in topics)
+        if homeless:
+            self.troubles.append(
+                f"{self._path.name}: {homeless} messages belong to a topic whose name is lost"
+            )
+        return topics
+
+
+def _told(path: Path, reason: str, contents: Contents, lost: list[str]) -> list[str]:
+    """Sentences on what became of a file. Raises BagError if nothing is left of it."""
+    found = sum(count for _, count in contents.topics.values())
+    if not contents.topics:
+        raise _refusal(path, "; ".join([reason, *lost, "no topic is left in it"]))
+    return [
+        f"{path.name} cannot be read by its index ({reason}): {found} messages were found in it",
+        *(f"{path.name}: {sentence}" for sentence in lost),
+    ]
+
+
+def _refusal(path: Path, reason: str) -> BagError:
+    return BagError(f"{path.name} cannot be read: {reason}")

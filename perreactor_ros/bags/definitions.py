@@ -88,14 +88,15 @@ class Definitions:
             types = _parsed(name, text, is_idl)
         except Exception as error:  # parsers raise of all kinds
             reason = " ".join(str(error).split())[:200]
-            self.troubles.append(f"the bag's definition of {name} cannot be read ({reason})")
+            known = ": it is read as the one known here" if name in self._types else ""
+            self.troubles.append(f"the bag's definition of {name} cannot be read ({reason}){known}")
             return
-        if name.startswith(f"{PACKAGE}/") and name in self._types:
-            differing = _differences(self._types[name], types[name])
-            if differing:
+        if name in own_types():
+            difference = _difference(name, _known(), types)
+            if difference:
                 self._unreadable[name] = (
-                    f"the bag's definition differs from this package's ({differing}): it was "
-                    "recorded by another version"
+                    f"the bag's {difference}; it was recorded with another version of {PACKAGE}: "
+                    "record it again, or replay it with that version"
                 )
         # Each type is read with its own text, since another one may bring another version.
         self._stores[name] = _store_of({**self._types, **types}, name)
@@ -204,13 +205,41 @@ def _contained(definition: Any) -> list[str]:
     return names
 
 
-def _differences(ours: Any, theirs: Any) -> str:
-    """What of our fields the other definition lacks or has otherwise; fields it adds are fine."""
-    other = dict(theirs[1])
-    differing = []
-    for name, description in ours[1]:
-        if name not in other:
-            differing.append(f"no field {name}")
-        elif other[name] != description:
-            differing.append(f"field {name} is of another type")
-    return ", ".join(differing)
+def _difference(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """The first place where bytes of their type would be misread as ours; empty if there is none.
+
+    Fields behind all of ours do no harm.
+    """
+    other = theirs[name][1]
+    for place, (field, description) in enumerate(ours[name][1]):
+        if place >= len(other):
+            return f"{name} ends before the field {field} ({_written(description)})"
+        if other[place] != (field, description):
+            their_field, their_description = other[place]
+            return (
+                f"{name} has '{_written(their_description)} {their_field}' where "
+                f"'{_written(description)} {field}' is expected"
+            )
+    for inner in _contained(ours[name]):
+        if inner in theirs and (difference := _same(inner, ours, theirs)):
+            return difference
+    return ""
+
+
+def _same(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """As `_difference`, for a type inside another one, where further fields do harm."""
+    if len(theirs[name][1]) > len(ours[name][1]):
+        return f"{name} has the further field {theirs[name][1][len(ours[name][1])][0]}"
+    return _difference(name, ours, theirs)
+
+
+def _written(description: Any) -> str:
+    """A field's type as a .msg file has it."""
+    kind, inner = description
+    if kind == Nodetype.ARRAY:
+        return f"{_written(inner[0])}[{inner[1]}]"
+    if kind == Nodetype.SEQUENCE:
+        return f"{_written(inner[0])}[{f'<={inner[1]}' if inner[1] else ''}]"
+    if kind == Nodetype.NAME:
+        return str(inner).replace("/msg/", "/")
+    return str(inner[0])

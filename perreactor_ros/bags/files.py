@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,11 @@ def find_files(path: Path) -> BagFiles:
     if path.is_file():
         if path.name == "metadata.yaml":
             return find_files(path.parent)
+        if path.suffix == ".bag":
+            raise BagError(
+                f"{path} is a bag of ROS 1: convert it with `rosbags-convert --src {path.name} "
+                f"--dst {path.stem}`"
+            )
         if _storage_suffix(path) is None:
             raise BagError(
                 f"{path} is no bag: give the folder that rosbag2 wrote, or its .mcap or .db3 file"
@@ -53,15 +59,29 @@ def find_files(path: Path) -> BagFiles:
 
 
 def unpacked(path: Path, folder: Path) -> tuple[Path, str | None]:
-    """The file itself, or what is inside a .zstd, written into `folder`; and a sentence on damage.
+    """The file itself, or what it takes to read it, written into `folder`; a sentence on damage.
 
-    Raises BagError where nothing can be unpacked.
+    Packed files are unpacked, and what SQLite keeps beside its file is put into it. Raises BagError
+    where nothing can be unpacked.
     """
-    if path.suffix != ".zstd":
-        return path, None
+    if path.suffix == ".zstd":
+        return _unpacked(path, folder / path.stem)
+    log = path.with_name(f"{path.name}-wal")
+    if path.suffix == ".db3" and log.is_file() and log.stat().st_size:
+        return _with_log(path, log, folder / path.name)
+    return path, None
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether SQLite was cut off while it wrote: its tables' trees are not to be trusted then."""
+    journal = path.with_name(f"{path.name}-journal")
+    return path.suffix == ".db3" and journal.is_file() and journal.stat().st_size > 0
+
+
+def _unpacked(path: Path, target: Path) -> tuple[Path, str | None]:
     import zstandard
 
-    target, trouble = folder / path.stem, None
+    trouble = None
     with path.open("rb") as packed, target.open("wb") as out:
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
         try:
@@ -71,6 +91,20 @@ def unpacked(path: Path, folder: Path) -> tuple[Path, str | None]:
     if not target.stat().st_size:
         raise BagError(trouble or f"{path.name} is empty")
     return target, trouble
+
+
+def _with_log(path: Path, log: Path, target: Path) -> tuple[Path, str | None]:
+    """A copy that holds what SQLite had written into its log only: the end of a recording."""
+    shutil.copyfile(path, target)
+    shutil.copyfile(log, target.with_name(f"{target.name}-wal"))
+    try:
+        database = sqlite3.connect(target)
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.close()
+    except sqlite3.Error as error:
+        return path, f"{log.name} cannot be read ({error}): the end of the recording is missing"
+    return target, None
 
 
 def _listed(path: Path, lying: list[Path], metadata: Path) -> BagFiles:

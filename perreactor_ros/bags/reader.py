@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,11 +27,20 @@ import zstandard
 from perreactor_ros.bags.damaged import salvage
 from perreactor_ros.bags.definitions import Definitions
 from perreactor_ros.bags.errors import BagError
-from perreactor_ros.bags.files import find_files, unpacked
+from perreactor_ros.bags.files import find_files, is_unfinished, unpacked
 from perreactor_ros.bags.indexed import IndexedFile
 from perreactor_ros.bags.storage import ZSTD_MAGIC, Record, Storage
 
 __all__ = ["BagError", "BagMessage", "BagReader", "BagTopic"]
+
+_SECOND_NS = 1_000_000_000
+_GAP_NS = 60 * _SECOND_NS
+"""A pause of all topics from which on it is told: the clock may have been set."""
+
+_DISORDER_NS = _SECOND_NS
+"""Messages that lie behind newer ones by more are told: less is usual, and put in order."""
+
+_MOST_TROUBLES = 100
 
 
 @dataclass(frozen=True)
@@ -50,17 +60,19 @@ class BagMessage:
     type: str
     time_ns: int
     cdr: bytes
+    number: int
+    """Among the topic's messages in order of time, from 1."""
     definitions: Definitions = field(repr=False, compare=False)
 
     def read(self) -> Any:
         """The message as an object with the message's fields; arrays are numpy arrays.
 
-        Raises BagError naming the topic and what is wrong.
+        Raises BagError naming the topic, the message's number and what is wrong.
         """
         try:
             return self.definitions.read(self.cdr, self.type)
         except BagError as error:
-            raise BagError(f"{self.topic}: {error}") from None
+            raise BagError(f"{self.topic}, message {self.number}: {error}") from None
 
 
 class BagReader:
@@ -106,13 +118,32 @@ class BagReader:
         self._closing.close()
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
-        """The messages of these topics, in order of `time_ns`."""
+        """The messages of these topics, in order of `time_ns`.
+
+        Long gaps in time become troubles, and so does what cannot be put in order.
+        """
         wanted = set(topics) & self.topics.keys()
         streams = [self._records(number, wanted) for number in range(len(self._files))]
+        numbers = Counter[str]()
+        newest_ns: int | None = None
         for record in heapq.merge(*streams, key=lambda each: each.time_ns):
+            if newest_ns is not None and not 0 <= record.time_ns - newest_ns < _GAP_NS:
+                self._note(_jump(newest_ns, record.time_ns))
+            newest_ns = record.time_ns
+            numbers[record.topic] += 1
             yield BagMessage(
-                record.topic, record.type, record.time_ns, record.cdr, self._definitions
+                record.topic,
+                record.type,
+                record.time_ns,
+                record.cdr,
+                numbers[record.topic],
+                self._definitions,
             )
+
+    def _note(self, trouble: str) -> None:
+        """Tell a trouble once, and not too many of them."""
+        if trouble not in self.troubles and len(self.troubles) < _MOST_TROUBLES:
+            self.troubles.append(trouble)
 
     # --- Opening ---------------------------------------------------------------------------------
 
@@ -127,7 +158,7 @@ class BagReader:
             try:
                 plain, trouble = unpacked(path, folder)
                 self.troubles += [trouble] if trouble else []
-                files.append((self._opened(plain), plain))
+                files.append((self._opened(plain, is_unfinished(path)), plain))
             except BagError as error:
                 self.troubles.append(str(error))
         if not files:
@@ -135,16 +166,24 @@ class BagReader:
         self._compare(found.expected, [each for each, _ in files])
         return files
 
-    def _opened(self, path: Path) -> Storage:
+    def _opened(self, path: Path, unfinished: bool) -> Storage:
         if not path.stat().st_size:
             raise BagError(f"{path.name} is empty: nothing was recorded, or it was not copied")
         storage: Storage
         try:
+            if unfinished:
+                raise BagError("its recording was cut off")
             storage = IndexedFile(path)
         except BagError as error:
-            storage = salvage(path, str(error).rstrip("."))
+            storage = salvage(path, str(error))
         self._closing.callback(storage.close)
         self.troubles += storage.troubles
+        if storage.contents.step_back_ns > _DISORDER_NS:
+            self.troubles.append(
+                f"{path.name}: messages lie up to {storage.contents.step_back_ns / 1e9:.1f} s "
+                "behind newer ones (a clock that was set back, or a tool that wrote one topic "
+                "after the other); they are read in order of time"
+            )
         return storage
 
     def _compare(self, expected: dict[str, int] | None, files: list[Storage]) -> None:
@@ -190,27 +229,39 @@ class BagReader:
     def _records(self, number: int, topics: Collection[str]) -> Iterator[Record]:
         """One file's messages; where its middle turns out to be broken, what lies behind it too."""
         storage, path = self._files[number]
-        newest, given = -1, Counter[tuple[str, bytes]]()
+        newest, given = -1, Counter[str]()
         try:
             for record in storage.records(topics):
                 if record.time_ns != newest:
                     newest = record.time_ns
                     given.clear()
-                given[record.topic, record.cdr] += 1
+                given[record.topic] += 1
                 yield _plain(record)
             return
         except BagError as error:
-            rest = salvage(path, str(error).rstrip("."))
-        self._closing.callback(rest.close)
-        self._files[number] = (rest, path)
-        self.troubles += rest.troubles
-        for record in rest.records(topics):
+            reason = str(error)
+        rest = self._rest(number, reason)
+        for record in rest.records(topics) if rest is not None else ():
             if record.time_ns < newest:
                 continue
-            if record.time_ns == newest and given[record.topic, record.cdr] > 0:
-                given[record.topic, record.cdr] -= 1
+            if record.time_ns == newest and given[record.topic] > 0:
+                given[record.topic] -= 1
                 continue
             yield _plain(record)
+
+    def _rest(self, number: int, reason: str) -> Storage | None:
+        """A file that turned out to be broken, to be read without its index from now on."""
+        path = self._files[number][1]
+        try:
+            rest = salvage(path, reason)
+        except BagError as error:
+            self._note(str(error))
+            return None
+        self._closing.callback(rest.close)
+        self._files[number] = (rest, path)
+        for trouble in rest.troubles:
+            self._note(trouble)
+        return rest
 
 
 def _plain(record: Record) -> Record:
@@ -222,3 +273,22 @@ def _plain(record: Record) -> Record:
         return record._replace(cdr=stream.decompress(record.cdr))
     except zstandard.ZstdError:
         return record  # `read` says that these bytes are no such message
+
+
+def _jump(from_ns: int, to_ns: int) -> str:
+    """What to tell about two messages that follow each other, far apart or not in order."""
+    seconds = abs(to_ns - from_ns) / _SECOND_NS
+    if to_ns < from_ns:
+        return (
+            f"messages are {seconds:.1f} s older than those before them at {_moment(from_ns)}: "
+            "they are too far out of place to be put in order"
+        )
+    return (
+        f"there is nothing for {seconds:.1f} s after {_moment(from_ns)}: recording paused, or the "
+        "clock was set"
+    )
+
+
+def _moment(time_ns: int) -> str:
+    """A time of the bag for people: UTC."""
+    return f"{datetime.fromtimestamp(time_ns // _SECOND_NS, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

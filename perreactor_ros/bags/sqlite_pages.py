@@ -45,7 +45,7 @@ def read_rows(path: Path, lost: list[str]) -> Iterator[Row]:
             raise BagError("its header is broken")
         broken = yield from _Pages(file.fileno(), page_size, page_size - head[20]).rows()
     if broken:
-        lost.append(f"{broken} rows are broken or cut off")
+        lost.append(f"rows that are broken or cut off: {broken}")
 
 
 class _Broken(ValueError):

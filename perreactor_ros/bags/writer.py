@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -17,6 +16,8 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.errors import WriterError
+from rosbags.rosbag2.storage_mcap import McapWriter
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from perreactor_ros.bags.definitions import installed_types, writing_store
 from perreactor_ros.bags.errors import BagError
@@ -28,6 +29,10 @@ _PLUGINS = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 STORAGES = tuple(_PLUGINS)
 
 _NO_LIMIT = QosTime(0, 0)
+_LATCHED = ("perreactor_ros/msg/ReactorState", "audio_common_msgs/msg/AudioInfo")
+_LARGE = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_IMAGES, _SMALL = 10, 50
+"""Messages that a player keeps for slow subscribers; 50 are half a second of a microphone."""
 
 
 class BagWriter:
@@ -66,18 +71,20 @@ class BagWriter:
     ) -> None:
         self._writer.close()
 
-    def add_topic(self, topic: str, type_name: str, latched: bool = False) -> None:
-        """Announce a topic before its first message; `latched`: late players still get its last.
+    def add_topic(self, topic: str, type_name: str, latched: bool | None = None) -> None:
+        """Announce a topic before its first message.
 
-        Raises BagError where nobody knows the type.
+        `latched`: whether those who come late are played its last message (by default, whether our
+        own nodes latch this type). Raises BagError where nobody knows the type.
         """
         if topic in self._connections:
             return
         if type_name not in self._store.fielddefs:
             self._store.register(installed_types(type_name, self._store.fielddefs))
+        offered = _offered(type_name, type_name in _LATCHED if latched is None else latched)
         try:
             self._connections[topic] = self._writer.add_connection(
-                topic, type_name, typestore=self._store, offered_qos_profiles=_offered(latched)
+                topic, type_name, typestore=self._store, offered_qos_profiles=[offered]
             )
         except (WriterError, KeyError) as error:
             raise BagError(f"{topic}: {type_name} cannot be written ({error})") from None
@@ -87,18 +94,28 @@ class BagWriter:
         self.add_topic(topic, type_name)
         self._writer.write(self._connections[topic], time_ns, cdr)
 
+    def flush(self) -> None:
+        """Hand what was written so far to the system: it is kept if this process is killed."""
+        storage = self._writer.storage
+        if isinstance(storage, McapWriter):
+            if storage.chunk.msgs:
+                storage.close_chunk()
+            storage.bio.flush()
+        elif isinstance(storage, Sqlite3Writer):
+            storage.conn.commit()
 
-def _offered(latched: bool) -> Sequence[Qos]:
-    return (
-        Qos(
-            history=QosHistory.KEEP_LAST,
-            depth=1 if latched else 10,
-            reliability=QosReliability.RELIABLE,
-            durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-            deadline=_NO_LIMIT,
-            lifespan=_NO_LIMIT,
-            liveliness=QosLiveliness.AUTOMATIC,
-            liveliness_lease_duration=_NO_LIMIT,
-            avoid_ros_namespace_conventions=False,
-        ),
+
+def _offered(type_name: str, latched: bool) -> Qos:
+    """What a player publishes with: reliable, so that subscribers of either kind match."""
+    depth = _IMAGES if type_name in _LARGE else _SMALL
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=1 if latched else depth,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        deadline=_NO_LIMIT,
+        lifespan=_NO_LIMIT,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=_NO_LIMIT,
+        avoid_ros_namespace_conventions=False,
     )
