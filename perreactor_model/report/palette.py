@@ -18,10 +18,10 @@ LIGHT = {
     "warn-tint": "#fff4e2",
     "robot-0": "#0072b2",
     "robot-1": "#d55e00",
-    "robot-2": "#00916a",
-    "robot-3": "#a3478a",
-    "robot-4": "#7d6608",
-    "robot-5": "#3b3fb6",
+    "robot-2": "#1a5431",
+    "robot-3": "#c75d90",
+    "robot-4": "#5f4a03",
+    "robot-5": "#9a6ff7",
     "real": "#2a2f3a",
 }
 
@@ -37,10 +37,10 @@ DARK = {
     "warn-tint": "#33280f",
     "robot-0": "#56b4e9",
     "robot-1": "#ff8f4f",
-    "robot-2": "#35cfa0",
-    "robot-3": "#e59bcc",
-    "robot-4": "#e0c34d",
-    "robot-5": "#a9aeff",
+    "robot-2": "#6cf9a0",
+    "robot-3": "#e824a8",
+    "robot-4": "#f5d428",
+    "robot-5": "#734dfa",
     "real": "#f4f5f8",
 }
 

@@ -17,6 +17,20 @@ from perreactor_model.report.contents import (
 from perreactor_model.report.folder import write_report
 from perreactor_model.report.palette import DARK, LIGHT
 
+SEEING = {
+    "all colours": np.eye(3),
+    "no red": np.array(
+        [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]]
+    ),
+    "no green": np.array(
+        [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9690]]
+    ),
+    "no blue": np.array(
+        [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9309, 0.1476], [0.0047, 0.6914, 0.3039]]
+    ),
+}
+"""Machado, Oliveira and Fernandes 2009: what linear light looks like without one kind of cone."""
+
 
 @pytest.fixture(scope="module")
 def full(contents, reaction):
@@ -215,6 +229,22 @@ def test_text_and_curves_stand_out_from_what_they_lie_on(colours):
     assert contrast(colours["ink"], colours["warn-tint"]) >= 4.5
 
 
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("seeing", SEEING)
+def test_curves_can_be_told_apart_however_one_sees_colours(colours, seeing):
+    curves = [colours[name] for name in colours if name.startswith(("robot", "real"))]
+    places = [lightness_and_hue(SEEING[seeing] @ linear_light(colour)) for colour in curves]
+    for one, other in itertools.combinations(places, 2):
+        assert np.linalg.norm(one - other) > 18
+
+
+def lightness_and_hue(light: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear sRGB: equal distances look about equally different."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(np.clip(to_xyz @ light, 1e-6, None) / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
 def contrast(one: str, other: str) -> float:
     """As WCAG 2 defines it: 1 for equal colours, 21 for black on white."""
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
@@ -222,6 +252,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def luminance(colour: str) -> float:
+    return float(linear_light(colour) @ [0.2126, 0.7152, 0.0722])
+
+
+def linear_light(colour: str) -> np.ndarray:
     parts = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
