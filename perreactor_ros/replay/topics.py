@@ -29,7 +29,7 @@ AUDIO = {name.replace("/", "/msg/"): name for name in AUDIO_TYPES}
 _MOST_TRIED = 100
 """Messages of a topic that are looked at until one can be read."""
 
-_AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
+AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 
 
 class ReplayError(ValueError):
@@ -190,7 +190,7 @@ class _Search:
         if audio_adapter(AUDIO[self._type(audio)]).info_type_name is None:
             return None
         beside = audio.rpartition("/")[0]
-        topics = self._of((_AUDIO_INFO,))
+        topics = self._of((AUDIO_INFO,))
         near = [each for each in topics if each.rpartition("/")[0] == beside] or topics
         return near[0] if near else None
 
@@ -292,7 +292,7 @@ class _Search:
             self._notes.append(f"no microphone{self._unread_sound()}: the voice counts as absent")
 
     def _unread_sound(self) -> str:
-        known = {*AUDIO, _AUDIO_INFO}
+        known = {*AUDIO, AUDIO_INFO}
         strange = [
             f"{each.name} is of type {each.type}"
             for each in self._reader.topics.values()
