@@ -42,12 +42,12 @@ ANCHORS = (
 
 
 def possible_anchors(predictions: Predictions) -> tuple[str, ...]:
-    """The anchors these predictions allow: some need the speaker, one a second clip."""
+    """The anchors these predictions allow: some need the speaker, some a second clip."""
     lacking = set()
     if predictions.speaker is None:
         lacking |= {"mime", "nearest_neighbour"}
-    if predictions.clips == 1:
-        lacking.add("nearest_neighbour")
+    if predictions.clips == 1:  # nobody else to take after; the mean would be the truth itself
+        lacking |= {"mean_sequence", "nearest_neighbour"}
     return tuple(name for name in ANCHORS if name not in lacking)
 
 

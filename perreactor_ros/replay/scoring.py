@@ -87,7 +87,8 @@ def score(
             grid = _grid(samples[0], speaker, real, notes)
         except _NothingToScore as reason:
             return Scores(why_not=str(reason), notes=tuple(dict.fromkeys(notes)))
-        scores[robot] = _evaluate(samples, grid, step)
+        # Trivial answers score the same for every robot: they stand with the first.
+        scores[robot] = _evaluate(samples, grid, step, anchors=not scores)
         known, clips = grid.channels, len(grid.spans)
         frames = sum(span.stop - span.start for span in grid.spans)
     names = tuple(np.array(ATTRIBUTES)[known].tolist())
@@ -106,7 +107,9 @@ def score(
     )
 
 
-def _evaluate(samples: Sequence[ReactionTrack], grid: _Grid, step: int) -> dict[str, Any]:
+def _evaluate(
+    samples: Sequence[ReactionTrack], grid: _Grid, step: int, anchors: bool
+) -> dict[str, Any]:
     """The scores of one robot, whose samples answered the same frames."""
     from perreactor_model.metrics.evaluation import evaluate
     from perreactor_model.metrics.predictions import Predictions
@@ -121,7 +124,8 @@ def _evaluate(samples: Sequence[ReactionTrack], grid: _Grid, step: int) -> dict[
         channels=grid.channels,
     )
     modes = ("reference", "corrected") if grid.channels.all() else ("corrected",)
-    return evaluate(predictions, modes=modes, seam_step=step if step > 1 else None)
+    seam_step = step if step > 1 else None
+    return evaluate(predictions, modes=modes, anchors=anchors, seam_step=seam_step)
 
 
 def on_grid(real: RealTrack, stamp_ns: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def test_what_lacks_speakers_or_a_second_clip_has_fewer_anchors():
     alone = Predictions.from_arrays(
         one.prediction[:1], one.listener[:1], one.speaker[:1], np.ones((1, 1), bool)
     )
-    assert set(ANCHORS) - set(possible_anchors(alone)) == {"nearest_neighbour"}
+    assert set(ANCHORS) - set(possible_anchors(alone)) == {"mean_sequence", "nearest_neighbour"}
 
 
 def test_ground_truth_is_best_and_noise_is_worst(scores):

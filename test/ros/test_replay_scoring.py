@@ -59,7 +59,7 @@ def test_a_reaction_equal_to_the_real_one_scores_perfectly():
     assert corrected["FRCorr"] == pytest.approx(1.0)
     assert corrected["FRDist"] == pytest.approx(0.0, abs=1e-6)
     assert corrected["lag_error"] == pytest.approx(0.0, abs=1e-9)
-    assert set(scores.robots["robot_a"]) == {"reference", "corrected"}
+    assert set(scores.robots["robot_a"]) == {"reference", "corrected", "anchors"}
     assert scores.seconds == 12.0
     assert not scores.notes
 
@@ -72,6 +72,17 @@ def test_the_profile_that_fits_better_scores_better():
     fit, misfit = (scores[robot]["corrected"] for robot in ("robot_a", "robot_b"))
     assert fit["FRCorr"] > misfit["FRCorr"]
     assert fit["FRDist"] < misfit["FRDist"]
+
+
+def test_trivial_answers_are_scored_once_beside_the_first_robot():
+    truth = faces(300)
+    both = [reacts(truth), reacts(faces(300, seed=7), "robot_b", "stoic")]
+    scores = score(both, speaks(faces(300, 1), 300), real(truth)).robots
+    assert "anchors" not in scores["robot_b"]
+    anchors = scores["robot_a"]["anchors"]
+    assert set(anchors) == {"ground_truth", "random", "mime", "mean_frame"}
+    assert anchors["ground_truth"]["corrected"]["FRCorr"] == pytest.approx(1.0)
+    assert anchors["mean_frame"]["corrected"]["FRCorr"] == pytest.approx(0.0)
 
 
 def test_all_samples_of_a_robot_are_judged_together():
@@ -135,7 +146,7 @@ def test_attributes_that_are_not_known_are_not_judged():
     wrong[:, 15:] = 0.0
     scores = score([reacts(wrong)], speaks(faces(300, 1), 300), real(known))
     assert scores.channels == ATTRIBUTES[:15]
-    assert set(scores.robots["robot_a"]) == {"corrected"}
+    assert set(scores.robots["robot_a"]) == {"corrected", "anchors"}
     assert scores.robots["robot_a"]["corrected"]["FRCorr"] == pytest.approx(1.0)
     assert "15 of 25 attributes" in scores.notes[0]
 
