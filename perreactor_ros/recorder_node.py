@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
+from rclpy.validate_topic_name import validate_topic_name
 
 from perreactor_ros.replay.topics import (
     ACTION_UNITS,
@@ -131,7 +132,7 @@ class RecorderNode(Node):
                 parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
             )
         except NameValidationException as error:
-            raise RecordError(f"--namespace: {error}") from None
+            raise RecordError(f"--namespace: {_one_line(error)}") from None
         self.selection = Selection(
             self._resolved(topics), self._resolved(excluded), self.get_namespace(), private
         )
@@ -143,10 +144,15 @@ class RecorderNode(Node):
         self._told: set[tuple[str, str]] = set()
 
     def _resolved(self, topics: Collection[str]) -> frozenset[str]:
+        for topic in topics:
+            try:
+                validate_topic_name(topic)
+            except NameValidationException as error:
+                raise RecordError(_one_line(error)) from None
         try:
-            return frozenset(self.resolve_topic_name(topic) for topic in topics)
-        except NameValidationException as error:
-            raise RecordError(str(error)) from None
+            return frozenset(map(self.resolve_topic_name, topics))
+        except RuntimeError as error:  # what only shows once a name is made absolute
+            raise RecordError(f"one of {', '.join(topics)} is no topic: {error}") from None
 
     @property
     def missing(self) -> list[str]:
@@ -288,6 +294,11 @@ def _reliable(qos: QoSProfile) -> bool:
 
 def _latched(qos: QoSProfile) -> bool:
     return qos.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL
+
+
+def _one_line(error: Exception) -> str:
+    """An error without the line that points at a letter."""
+    return " ".join(str(error).removesuffix("^").split())
 
 
 def _message_class(type_name: str) -> type:

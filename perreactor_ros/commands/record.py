@@ -38,8 +38,8 @@ behaviour, reactions, states, facial action units, robot_speaking and diagnostic
 _PRIVACY = """\
 What --private still holds: speaker/behaviour has a row of numbers (a token) 25 times a second and,
 where an analyzer knows them, the speaker's facial attributes, with the speaker's id. Reactions may
-have been measured on a person too. That is no picture and no sound, and nobody can be seen or heard
-from it, but it does tell how a person behaved.
+have been measured on a person too. That is no picture and no sound, but it tells how a person
+behaved: treat it as such.
 """
 
 
@@ -190,7 +190,10 @@ def _conclude(
         )
     status = 0
     if recording.failure is not None:
-        console.error(f"{recording.path}: the bag could not be written: {recording.failure}")
+        console.error(
+            f"{recording.path} could not be written to its end ({recording.failure}); what is "
+            "there can be read"
+        )
         status = 1
     elif not recorded:
         silent = ", ".join(sorted(recording.topics))
