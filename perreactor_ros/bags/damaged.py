@@ -10,7 +10,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from perreactor_ros.bags.errors import BagError
-from perreactor_ros.bags.mcap_records import CDR, Channel, Schema, read_records
+from perreactor_ros.bags.mcap_records import (
+    CDR,
+    Channel,
+    Message,
+    Schema,
+    read_records,
+    read_summary,
+)
 from perreactor_ros.bags.sqlite_pages import read_rows
 from perreactor_ros.bags.storage import Contents, Record, Storage, in_time_order
 
@@ -30,57 +37,67 @@ class DamagedMcap:
         self.contents = Contents()
         self.troubles: list[str] = []
         self._path = path
-        self._foreign: dict[str, str] = {}
         lost: list[str] = []
         try:
-            for record in self._read(lost):
-                self.contents.count(record)
+            self._topics = self._read_topics(lost)
         except BagError as error:
             raise _refusal(path, str(error)) from None
-        lost += [
-            f"{topic} is left out, for its messages are coded as '{encoding}', not as {CDR}"
-            for topic, encoding in self._foreign.items()
-        ]
+        self._count(lost)
         self.troubles += _told(path, reason, self.contents, lost)
 
     def records(self, topics: Collection[str]) -> Iterator[Record]:
         """See `Storage`."""
-        return in_time_order(each for each in self._read([]) if each.topic in topics)
+        return in_time_order(
+            Record(each.time_ns, *self._topics[each.channel], each.cdr)
+            for each in self._messages([])
+            if each.channel in self._topics and self._topics[each.channel][0] in topics
+        )
 
     def close(self) -> None:
         """See `Storage`: nothing stays open between two readings."""
 
-    def _read(self, lost: list[str]) -> Iterator[Record]:
-        schemas: dict[int, Schema] = {}
-        channels: dict[int, tuple[str, str]] = {}
-        homeless = 0
+    def _messages(self, lost: list[str]) -> Iterator[Message]:
         with self._path.open("rb") as file:
             for each in read_records(file, lost):
-                if isinstance(each, Schema):
-                    schemas[each.number] = each
-                    self._define(each)
-                elif isinstance(each, Channel):
-                    self._open_channel(each, schemas, channels)
-                elif each.channel in channels:
-                    yield Record(each.time_ns, *channels[each.channel], each.cdr)
-                elif not self._foreign:
-                    homeless += 1
+                if isinstance(each, Message):
+                    yield each
+
+    def _read_topics(self, lost: list[str]) -> dict[int, tuple[str, str]]:
+        """Channel -> topic and type, from wherever in the file they are told."""
+        schemas: dict[int, Schema] = {}
+        channels: dict[int, Channel] = {}
+        with self._path.open("rb") as file:
+            for records in (read_records(file, []), read_summary(file)):
+                for each in records:
+                    if isinstance(each, Schema):
+                        schemas[each.number] = each
+                    elif isinstance(each, Channel):
+                        channels[each.number] = each
+        for schema in schemas.values():
+            if schema.encoding in _DEFINITION_ENCODINGS and schema.text:
+                is_idl = schema.encoding != "ros2msg"
+                self.contents.definitions[schema.name] = (schema.text, is_idl)
+        foreign = {each.topic: each.encoding for each in channels.values() if each.encoding != CDR}
+        lost += [
+            f"{topic} is left out, for its messages are coded as '{encoding}', not as {CDR}"
+            for topic, encoding in foreign.items()
+        ]
+        return {
+            each.number: (each.topic, schemas[each.schema].name)
+            for each in channels.values()
+            if each.encoding == CDR and each.schema in schemas
+        }
+
+    def _count(self, lost: list[str]) -> None:
+        homeless = 0
+        self.contents.topics.update(dict.fromkeys(self._topics.values(), 0))
+        for each in self._messages(lost):
+            if each.channel in self._topics:
+                self.contents.count(Record(each.time_ns, *self._topics[each.channel], b""))
+            else:
+                homeless += 1
         if homeless:
-            lost.append(f"{homeless} messages belong to a topic that is lost")
-
-    def _open_channel(
-        self, channel: Channel, schemas: dict[int, Schema], channels: dict[int, tuple[str, str]]
-    ) -> None:
-        if channel.encoding != CDR:
-            self._foreign[channel.topic] = channel.encoding
-        elif channel.schema in schemas:
-            name = schemas[channel.schema].name
-            channels[channel.number] = (channel.topic, name)
-            self.contents.topics.setdefault(channel.topic, (name, 0))
-
-    def _define(self, schema: Schema) -> None:
-        if schema.encoding in _DEFINITION_ENCODINGS and schema.text:
-            self.contents.definitions[schema.name] = (schema.text, schema.encoding != "ros2msg")
+            lost.append(f"messages of topics that cannot be read: {homeless}")
 
 
 class DamagedSqlite:
@@ -121,7 +138,7 @@ class DamagedSqlite:
             match row.columns:
                 case (None, str(name), str(kind), str(), *_) if name.startswith("/"):
                     topics[row.number] = (name, kind)
-                    self.contents.topics[name] = (kind, 0)
+                    self.contents.topics[name, kind] = 0
                 case (None, str(kind), str(encoding), str(text), *_):
                     if encoding in _DEFINITION_ENCODINGS and text:
                         self.contents.definitions[kind] = (text, encoding != "ros2msg")
@@ -137,7 +154,7 @@ class DamagedSqlite:
 
 def _told(path: Path, reason: str, contents: Contents, lost: list[str]) -> list[str]:
     """Sentences on what became of a file. Raises BagError if nothing is left of it."""
-    found = sum(count for _, count in contents.topics.values())
+    found = sum(contents.topics.values())
     if not contents.topics:
         raise _refusal(path, "; ".join([reason, *lost, "no topic is left in it"]))
     return [

@@ -86,6 +86,10 @@ class Definitions:
     def _take(self, name: str, text: str, is_idl: bool) -> None:
         try:
             types = _parsed(name, text, is_idl)
+            if name not in types:
+                raise BagError("it defines another type")
+            # Each type is read with its own text, since another one may bring another version.
+            store = _store_of({**self._types, **types}, name)
         except Exception as error:  # parsers raise of all kinds
             reason = " ".join(str(error).split())[:200]
             known = ": it is read as the one known here" if name in self._types else ""
@@ -98,8 +102,7 @@ class Definitions:
                     f"the bag's {difference}; it was recorded with another version of {PACKAGE}: "
                     "record it again, or replay it with that version"
                 )
-        # Each type is read with its own text, since another one may bring another version.
-        self._stores[name] = _store_of({**self._types, **types}, name)
+        self._stores[name] = store
         self._types[name] = types[name]
 
     def _store(self, name: str) -> Typestore:
@@ -181,12 +184,14 @@ def _parsed(name: str, text: str, is_idl: bool) -> dict[str, Any]:
 
 
 def _store_of(types: dict[str, Any], name: str) -> Typestore:
-    """A store with this type and those that it contains."""
+    """A store with this type and those that it contains. Raises BagError where one is unknown."""
     wanted: dict[str, Any] = {}
     waiting = [name]
     while waiting:
         each = waiting.pop()
-        if each not in wanted and each in types:
+        if each not in types:
+            raise BagError(f"{each} is defined nowhere")
+        if each not in wanted:
             wanted[each] = types[each]
             waiting += _contained(types[each])
     store = get_typestore(Stores.EMPTY)

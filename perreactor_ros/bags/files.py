@@ -108,27 +108,32 @@ def _with_log(path: Path, log: Path, target: Path) -> tuple[Path, str | None]:
 
 
 def _listed(path: Path, lying: list[Path], metadata: Path) -> BagFiles:
-    """The files in the order of the metadata; files which that does not know come last."""
+    """The files in the order of the metadata; where one is missing, those it does not know too."""
     found = BagFiles([])
     try:
         information = yaml.safe_load(metadata.read_text(encoding="utf-8"))
         names = [Path(name).name for name in _entry(information, "relative_file_paths")]
         found.expected = dict(_expected(information))
         version = _entry(information, "version")
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # whatever it may hold; of YAML, too, anything may come
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        found.expected = None
         found.troubles.append(f"metadata.yaml cannot be read ({reason}): the files are read alone")
         names, version = [], 0
     if isinstance(version, int) and version > _NEWEST_VERSION:
         found.troubles.append(
             f"metadata.yaml is of version {version}, newer than the {_NEWEST_VERSION} known here"
         )
-    for name in names:
-        if (path / name).is_file():
-            found.paths.append(path / name)
-        else:
-            found.troubles.append(f"{name} is listed in metadata.yaml and missing")
-    found.paths += [each for each in lying if each not in found.paths]
+    missing = [name for name in names if not (path / name).is_file()]
+    found.troubles += [f"{name} is listed in metadata.yaml and missing" for name in missing]
+    found.paths += [path / name for name in dict.fromkeys(names) if name not in missing]
+    others = [each for each in lying if each not in found.paths]
+    if missing or not names:  # perhaps they were given other names
+        found.paths += others
+    else:
+        found.troubles += [
+            f"{each.name} is left out, for metadata.yaml does not list it" for each in others
+        ]
     if not found.paths:
         raise BagError(f"nothing of {path} can be read: {'; '.join(found.troubles)}")
     return found
@@ -146,6 +151,8 @@ def _expected(information: Any) -> Iterator[tuple[str, int]]:
 def _storage_suffix(path: Path) -> str | None:
     """`.mcap` or `.db3`, also of a file that was packed as a whole; None for any other file."""
     name = path.name.removesuffix(".zstd")
+    if name.startswith("._"):  # what macOS leaves beside files that it copies
+        return None
     return next((suffix for suffix in STORAGES if name.endswith(suffix)), None)
 
 

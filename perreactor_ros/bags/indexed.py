@@ -48,12 +48,13 @@ class IndexedFile:
         while True:
             try:
                 connection, time_ns, cdr = next(messages)
+                record = Record(int(time_ns), connection.topic, connection.msgtype, bytes(cdr))
             except StopIteration:
                 break
             except Exception as error:
                 raise _unusable(error) from None
             missing -= 1
-            yield Record(time_ns, connection.topic, connection.msgtype, bytes(cdr))
+            yield record
         if missing > 0:
             raise BagError(f"messages that it lists and that are not there: {missing}")
 
@@ -71,7 +72,9 @@ class IndexedFile:
         if foreign:
             raise BagError(f"{foreign[0].topic} is not coded as cdr")
         mcap = self._reader.storage
-        if isinstance(mcap, McapReader) and mcap.chunks:
+        if isinstance(mcap, McapReader) and self._reader.message_count:
+            if not mcap.chunks:
+                raise BagError("it has none")
             listed = sum(sum(chunk.channel_count.values()) for chunk in mcap.chunks)
             if listed != self._reader.message_count:
                 raise BagError("its index does not list every message")
@@ -79,8 +82,8 @@ class IndexedFile:
     def _contents(self) -> Contents:
         contents = Contents()
         for each in self._reader.connections:
-            _, count = contents.topics.get(each.topic, (each.msgtype, 0))
-            contents.topics[each.topic] = (each.msgtype, count + each.msgcount)
+            topic = each.topic, each.msgtype
+            contents.topics[topic] = contents.topics.get(topic, 0) + each.msgcount
             if each.msgdef.format != MessageDefinitionFormat.NONE and each.msgdef.data:
                 is_idl = each.msgdef.format == MessageDefinitionFormat.IDL
                 contents.definitions[each.msgtype] = (each.msgdef.data, is_idl)

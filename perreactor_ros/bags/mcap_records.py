@@ -1,14 +1,15 @@
 """The records of an MCAP file one after the other, as far as they make sense.
 
-Only what it takes to rescue messages: no index and no summary. Layout: https://mcap.dev/spec.
+Only what it takes to rescue messages without an index. Layout: https://mcap.dev/spec.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from binascii import crc32
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
 import lz4.frame
@@ -20,9 +21,14 @@ MAGIC = b"\x89MCAP0\r\n"
 CDR = "cdr"
 """How ROS 2 codes messages."""
 
-_SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 3, 4, 5, 6, 15
+_FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 2, 3, 4, 5, 6, 15
 _KNOWN = range(1, 16)
+_READ = (_SCHEMA, _CHANNEL, _MESSAGE)
 _HEAD = 9
+_DATA_END_BYTES = 4
+_CHUNK_START = 64
+"""Enough of a chunk to know its lengths."""
+
 _LARGEST = 1 << 30
 """No record is longer (1 GB): what says so is no record."""
 
@@ -31,7 +37,12 @@ _CHUNK_HEAD = re.compile(
 )
 """How a chunk of less than 4 GB begins: kind, length, two times, size, checksum, compression."""
 
+_MESSAGE_HEAD = re.compile(rb"\x05.{4}\x00{4}.{22}\x00[\x00\x01]\x00\x00", re.DOTALL)
+"""How a message of CDR begins: kind, length, channel, number, two times, CDR's own head."""
+
 _SEARCH_BYTES = 1 << 20
+_END_BYTES = 37
+"""Footer, with its kind and length, and magic."""
 
 
 class Broken(ValueError):
@@ -75,27 +86,79 @@ def read_records(file: BinaryIO, lost: list[str]) -> Iterator[McapRecord]:
     """
     if file.read(len(MAGIC)) != MAGIC:
         raise BagError("it does not begin like an MCAP file")
+    size = os.fstat(file.fileno()).st_size
+    sound = len(MAGIC)
     while True:
         place = file.tell()
         head = file.read(_HEAD)
-        if len(head) < _HEAD or head[0] == _DATA_END:
+        kind, length = (head or b"\0")[0], int.from_bytes(head[1:], "little")
+        if kind == _DATA_END and length == _DATA_END_BYTES:
             return
-        kind, length = head[0], int.from_bytes(head[1:], "little")
-        if kind not in _KNOWN or length > _LARGEST:
-            found = _next_chunk(file, place)
-            lost.append(_gap(place, found))
+        if not _makes_sense(file, kind, length, size):
+            # What led here may have told a wrong length: search from the last that surely did not.
+            found = _next_chunk(file, sound)
+            if found is not None or place < size:
+                lost.append(_gap(place, found))
             if found is None:
                 return
+            sound = found
             file.seek(found)
-            continue
-        content = file.read(length)
-        if kind == _CHUNK:
-            yield from _of_chunk(content, place, length, lost)
-        elif len(content) == length:
+        elif kind == _CHUNK:
+            yield from _of_chunk(file.read(length), place, length, lost)
+            sound = file.tell()
+        elif kind in _READ:
             try:
-                yield from _parsed(kind, content)
+                yield from _parsed(kind, file.read(length))
+                sound = file.tell() if kind == _MESSAGE else sound
             except (Broken, struct.error, UnicodeDecodeError):
                 lost.append(f"the record at byte {place} is broken")
+        else:
+            file.seek(length, os.SEEK_CUR)
+
+
+def _makes_sense(file: BinaryIO, kind: int, length: int, size: int) -> bool:
+    """Whether a record of this kind and length may begin here; the file stays where it is."""
+    place = file.tell()
+    if kind not in _KNOWN or length > _LARGEST:
+        return False
+    if kind != _CHUNK:
+        return place + length <= size
+    # A chunk may be cut off by the end of the file; the lengths in it have to agree.
+    content = file.read(_CHUNK_START)
+    file.seek(place)
+    try:
+        _, at = _text(content, 28)
+        (records,) = struct.unpack_from("<Q", content, at)
+    except (Broken, struct.error, UnicodeDecodeError):
+        return place + length > size
+    return at + 8 + records == length
+
+
+def read_summary(file: BinaryIO) -> Iterator[McapRecord]:
+    """The schemas and channels that are repeated at the end of a file; none where that is broken.
+
+    They serve where the first ones are lost.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if size < _END_BYTES:
+        return
+    file.seek(size - _END_BYTES)
+    end = file.read()
+    if end[0] != _FOOTER or not end.endswith(MAGIC):
+        return
+    (start,) = struct.unpack_from("<Q", end, _HEAD)
+    file.seek(start if 0 < start < size else size)
+    while len(head := file.read(_HEAD)) == _HEAD:
+        kind, length = head[0], int.from_bytes(head[1:], "little")
+        if kind not in _KNOWN or kind == _FOOTER or length > size:
+            return
+        try:
+            if kind in (_SCHEMA, _CHANNEL):
+                yield from _parsed(kind, file.read(length))
+            else:
+                file.seek(length, os.SEEK_CUR)
+        except (Broken, struct.error, UnicodeDecodeError):
+            return
 
 
 def _next_chunk(file: BinaryIO, place: int) -> int | None:
@@ -124,10 +187,12 @@ def _gap(place: int, found: int | None) -> str:
 def _of_chunk(content: bytes, place: int, length: int, lost: list[str]) -> Iterator[McapRecord]:
     whole = len(content) == length
     try:
-        yield from _inside(_unpacked(content, whole))
+        begin_ns, end_ns = struct.unpack_from("<QQ", content)
+        gaps = yield from _inside(_unpacked(content, whole), begin_ns, end_ns)
+        reason = "its records are damaged" if whole else "the file ends within it"
     except (Broken, struct.error, UnicodeDecodeError) as error:
-        reason = str(error) if whole and isinstance(error, Broken) else ""
-        reason = reason or ("its records are damaged" if whole else "the file ends within it")
+        gaps, reason = 1, str(error) or "its head is damaged"
+    if gaps or not whole:
         lost.append(f"messages of the chunk at byte {place} are lost: {reason}")
 
 
@@ -152,15 +217,41 @@ def _unpacked(content: bytes, whole: bool) -> bytes:
     return records
 
 
-def _inside(records: bytes) -> Iterator[McapRecord]:
-    at = 0
+def _inside(records: bytes, begin_ns: int, end_ns: int) -> Generator[McapRecord, None, int]:
+    """The records of a chunk; where something else lies between them, the next message is sought.
+
+    Returns how often that was so.
+    """
+    at, gaps = 0, 0
     while at < len(records):
-        kind, length = struct.unpack_from("<BQ", records, at)
-        at += _HEAD
-        if kind not in _KNOWN or at + length > len(records):
-            raise Broken
-        yield from _parsed(kind, records[at : at + length])
-        at += length
+        try:
+            kind, length = struct.unpack_from("<BQ", records, at)
+            if kind not in _KNOWN or at + _HEAD + length > len(records):
+                raise Broken
+            found = list(_parsed(kind, records[at + _HEAD : at + _HEAD + length]))
+            if any(not begin_ns <= each.time_ns <= end_ns for each in _messages(found)):
+                raise Broken
+            at += _HEAD + length
+        except (Broken, struct.error, UnicodeDecodeError):
+            gaps += 1
+            at = _next_message(records, at + 1, begin_ns, end_ns)
+            continue
+        yield from found
+    return gaps
+
+
+def _messages(records: list[McapRecord]) -> list[Message]:
+    return [each for each in records if isinstance(each, Message)]
+
+
+def _next_message(records: bytes, start: int, begin_ns: int, end_ns: int) -> int:
+    """Where the next message of a chunk begins; the end of the records if there is none."""
+    for match in _MESSAGE_HEAD.finditer(records, start):
+        at = match.start()
+        length, _, _, time_ns = struct.unpack_from("<QHIQ", records, at + 1)
+        if at + _HEAD + length <= len(records) and begin_ns <= time_ns <= end_ns:
+            return at
+    return len(records)
 
 
 # --- Records -------------------------------------------------------------------------------------

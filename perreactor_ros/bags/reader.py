@@ -127,6 +127,8 @@ class BagReader:
         numbers = Counter[str]()
         newest_ns: int | None = None
         for record in heapq.merge(*streams, key=lambda each: each.time_ns):
+            if record.type != self.topics[record.topic].type:
+                continue  # `troubles` say so
             if newest_ns is not None and not 0 <= record.time_ns - newest_ns < _GAP_NS:
                 self._note(_jump(newest_ns, record.time_ns))
             newest_ns = record.time_ns
@@ -192,7 +194,8 @@ class BagReader:
             return
         there = Counter[str]()
         for each in files:
-            there.update({topic: count for topic, (_, count) in each.contents.topics.items()})
+            for (topic, _), count in each.contents.topics.items():
+                there[topic] += count
         for topic, count in expected.items():
             if there[topic] < count:
                 self.troubles.append(
@@ -209,19 +212,23 @@ class BagReader:
         return definitions
 
     def _read_topics(self) -> dict[str, BagTopic]:
-        counts = Counter[str]()
-        types: dict[str, str] = {}
+        counts: dict[str, Counter[str]] = {}
         for each, _ in self._files:
-            for topic, (name, count) in each.contents.topics.items():
-                counts[topic] += count
-                types.setdefault(topic, name)
+            for (topic, name), count in each.contents.topics.items():
+                counts.setdefault(topic, Counter())[name] += count
         topics: dict[str, BagTopic] = {}
-        for topic, name in sorted(types.items()):
+        for topic, types in sorted(counts.items()):
+            name, count = types.most_common(1)[0]
+            self.troubles += [
+                f"{topic}: {others} messages of type {other} are left out, for most are {name}"
+                for other, others in types.items()
+                if other != name and others
+            ]
             refusal = self._definitions.refusal(name)
-            if refusal is not None and counts[topic]:
+            if refusal is not None and count:
                 self.troubles.append(f"{topic} ({name}) cannot be read: {refusal}")
             if refusal is None or not name.startswith("perreactor_ros/"):
-                topics[topic] = BagTopic(topic, name, counts[topic])
+                topics[topic] = BagTopic(topic, name, count)
         return topics
 
     # --- Reading ---------------------------------------------------------------------------------

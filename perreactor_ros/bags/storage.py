@@ -25,13 +25,13 @@ class Record(NamedTuple):
 
 @dataclass
 class Contents:
-    """What a file holds: topic -> (type, messages), and the definitions in it.
+    """What a file holds: (topic, type) -> messages, and the definitions in it.
 
     `definitions`: type -> (text, whether it is IDL). Times are None where there is no message.
     `step_back_ns` is by how much a message is older than one before it in the file, at most.
     """
 
-    topics: dict[str, tuple[str, int]] = field(default_factory=dict)
+    topics: dict[tuple[str, str], int] = field(default_factory=dict)
     definitions: dict[str, tuple[str, bool]] = field(default_factory=dict)
     start_ns: int | None = None
     end_ns: int | None = None
@@ -39,8 +39,8 @@ class Contents:
 
     def count(self, record: Record) -> None:
         """Take a message into account."""
-        _, count = self.topics.get(record.topic, (record.type, 0))
-        self.topics[record.topic] = (record.type, count + 1)
+        topic = record.topic, record.type
+        self.topics[topic] = self.topics.get(topic, 0) + 1
         if self.end_ns is not None:
             self.step_back_ns = max(self.step_back_ns, self.end_ns - record.time_ns)
         self.extend(record.time_ns, record.time_ns)
