@@ -2,21 +2,25 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from lifecycle_msgs.msg import State
-from rclpy.serialization import serialize_message
 from recorded_bags import (
+    BEGIN_NS,
     BEHAVIOUR,
     FRAME,
     REACTION,
     STORAGES,
+    Definitions,
     Raw,
     behaviours,
+    header,
     reactions,
+    serialised,
     storage_file,
 )
 from rosbags.highlevel import AnyReader
@@ -159,13 +163,35 @@ def test_flushing_changes_nothing_that_is_read(
         assert (read, reader.troubles) == (conversation, [])
 
 
-def test_definitions_of_installed_packages_are_found(tmp_path: Path) -> None:
-    name = "lifecycle_msgs/msg/State"
+def test_definitions_of_installed_packages_are_found_with_those_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = {
+        "strange_msgs/msg/Thing": "std_msgs/Header header\nstrange_msgs/Part[] parts",
+        "strange_msgs/msg/Part": "int32 number",
+    }
+    install(tmp_path / "prefix", things)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path / "prefix"), prepend=os.pathsep)
+    fields = {"header": header(BEGIN_NS), "parts": [SimpleNamespace(number=7)]}
+    name = "strange_msgs/msg/Thing"
     with BagWriter(tmp_path / "bag") as writer:
-        writer.write("/state", name, serialize_message(State(id=3, label="active")), 1)
+        writer.write("/thing", name, serialised(name, things, fields), BEGIN_NS)
+    monkeypatch.undo()  # whoever reads it may not have the package
     with BagReader(tmp_path / "bag") as reader:
-        (message,) = (each.read() for each in reader.messages(["/state"]))
-    assert (message.id, message.label) == (3, "active")
+        (message,) = (each.read() for each in reader.messages(["/thing"]))
+    assert [each.number for each in message.parts] == [7]
+
+
+def install(prefix: Path, definitions: Definitions) -> None:
+    """Put .msg files where colcon would install those of a package."""
+    for name, text in definitions.items():
+        package, _, message = name.split("/")
+        index = prefix / "share" / "ament_index" / "resource_index" / "packages"
+        folder = prefix / "share" / package / "msg"
+        index.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (index / package).touch()
+        (folder / f"{message}.msg").write_text(text)
 
 
 # --- Refusals ------------------------------------------------------------------------------------
