@@ -151,6 +151,29 @@ def test_a_lost_record_head_costs_no_more_than_its_chunk(tmp_path: Path) -> None
     assert "there are no records" in troubles
 
 
+def test_topics_whose_beginning_is_lost_are_known_from_the_end(tmp_path: Path) -> None:
+    whole = write_raw(tmp_path / "whole", behaviours(100))
+    content = bytearray(storage_file(whole).read_bytes())
+    first = content.index(next(behaviours(1)).cdr[:16])
+    (place,) = chunk_places(content)
+    content[place + 60 : first - 40] = bytes(first - 40 - place - 60)  # schema and channel
+    frames, troubles = read(copy_of(whole, tmp_path / "bag", bytes(content)))
+    assert frames == list(range(100))
+    assert "its records are damaged" in troubles
+
+
+def test_noise_in_a_bag_of_one_chunk_costs_only_what_lies_there(tmp_path: Path) -> None:
+    whole = write_raw(tmp_path / "whole", behaviours(100))
+    content = bytearray(storage_file(whole).read_bytes())
+    assert len(chunk_places(content)) == 1
+    middle = chunk_places(content)[0] + len(content) // 2
+    content[middle : middle + 1500] = np.random.default_rng(0).bytes(1500)
+    frames, troubles = read(copy_of(whole, tmp_path / "bag", bytes(content)))
+    assert frames == sorted(frames) and {0, 99} <= set(frames)
+    assert 90 <= len(frames) < 100
+    assert "its records are damaged" in troubles
+
+
 def test_a_chunk_with_a_wrong_checksum_is_left_out(tmp_path: Path) -> None:
     whole = long_bag(tmp_path, "mcap")
     content = bytearray(storage_file(whole).read_bytes())
