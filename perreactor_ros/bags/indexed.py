@@ -78,6 +78,8 @@ class IndexedFile:
             listed = sum(sum(chunk.channel_count.values()) for chunk in mcap.chunks)
             if listed != self._reader.message_count:
                 raise BagError("its index does not list every message")
+            if sum(each.msgcount for each in self._reader.connections) != listed:
+                raise BagError("its index does not list every topic")
 
     def _contents(self) -> Contents:
         contents = Contents()
