@@ -78,10 +78,7 @@ class DamagedMcap:
                 is_idl = schema.encoding != "ros2msg"
                 self.contents.definitions[schema.name] = (schema.text, is_idl)
         foreign = {each.topic: each.encoding for each in channels.values() if each.encoding != CDR}
-        lost += [
-            f"{topic} is left out, for its messages are coded as '{encoding}', not as {CDR}"
-            for topic, encoding in foreign.items()
-        ]
+        lost += [_foreign(topic, encoding) for topic, encoding in foreign.items()]
         return {
             each.number: (each.topic, schemas[each.schema].name)
             for each in channels.values()
@@ -133,10 +130,14 @@ class DamagedSqlite:
 
     def _read_topics(self) -> dict[int, tuple[str, str]]:
         topics: dict[int, tuple[str, str]] = {}
-        strays = Counter[int]()
+        foreign, strays = set[int](), Counter[int]()
         for row in read_rows(self._path, []):
             match row.columns:
-                case (None, str(name), str(kind), str(), *_) if name.startswith("/"):
+                case (None, str(name), str(kind), str(encoding), *_) if name.startswith("/"):
+                    if encoding != CDR:
+                        foreign.add(row.number)
+                        self.troubles.append(_foreign(name, encoding))
+                        continue
                     topics[row.number] = (name, kind)
                     self.contents.topics[name, kind] = 0
                 case (None, str(kind), str(encoding), str(text), *_):
@@ -144,7 +145,9 @@ class DamagedSqlite:
                         self.contents.definitions[kind] = (text, encoding != "ros2msg")
                 case (None, int(topic), int(), bytes()):
                     strays[topic] += 1
-        homeless = sum(count for topic, count in strays.items() if topic not in topics)
+        homeless = sum(
+            count for topic, count in strays.items() if topic not in topics.keys() | foreign
+        )
         if homeless:
             self.troubles.append(
                 f"{self._path.name}: {homeless} messages belong to a topic whose name is lost"
@@ -161,6 +164,10 @@ def _told(path: Path, reason: str, contents: Contents, lost: list[str]) -> list[
         f"{path.name} cannot be read by its index ({reason}): {found} messages were found in it",
         *(f"{path.name}: {sentence}" for sentence in lost),
     ]
+
+
+def _foreign(topic: str, encoding: str) -> str:
+    return f"{topic} is left out, for its messages are coded as '{encoding}', not as {CDR}"
 
 
 def _refusal(path: Path, reason: str) -> BagError:

@@ -40,6 +40,9 @@ _CHUNK_HEAD = re.compile(
 _MESSAGE_HEAD = re.compile(rb"\x05.{4}\x00{4}.{22}\x00[\x00\x01]\x00\x00", re.DOTALL)
 """How a message of CDR begins: kind, length, channel, number, two times, CDR's own head."""
 
+_LARGEST_FILE = 1 << 50
+"""Places behind this are nonsense, too large even to ask the system for."""
+
 _SEARCH_BYTES = 1 << 20
 _END_BYTES = 37
 """Footer, with its kind and length, and magic."""
@@ -91,12 +94,14 @@ def read_records(file: BinaryIO, lost: list[str]) -> Iterator[McapRecord]:
     while True:
         place = file.tell()
         head = file.read(_HEAD)
-        kind, length = (head or b"\0")[0], int.from_bytes(head[1:], "little")
-        if kind == _DATA_END and length == _DATA_END_BYTES:
+        kind, told = (head or b"\0")[0], int.from_bytes(head[1:], "little")
+        if kind == _DATA_END and told == _DATA_END_BYTES:
             return
-        if not _makes_sense(file, kind, length, size):
+        length = _length(file, kind, told, size)
+        if length is None:
             # What led here may have told a wrong length: search from the last that surely did not.
             found = _next_chunk(file, sound)
+            found = _next_chunk(file, place) if found == place else found
             if found is not None or place < size:
                 lost.append(_gap(place, found))
             if found is None:
@@ -116,22 +121,38 @@ def read_records(file: BinaryIO, lost: list[str]) -> Iterator[McapRecord]:
             file.seek(length, os.SEEK_CUR)
 
 
-def _makes_sense(file: BinaryIO, kind: int, length: int, size: int) -> bool:
-    """Whether a record of this kind and length may begin here; the file stays where it is."""
+def _length(file: BinaryIO, kind: int, told: int, size: int) -> int | None:
+    """How long the record is that begins here and tells a length; None if there is none.
+
+    The file stays where it is.
+    """
     place = file.tell()
-    if kind not in _KNOWN or length > _LARGEST:
-        return False
-    if kind != _CHUNK:
-        return place + length <= size
-    # A chunk may be cut off by the end of the file; the lengths in it have to agree.
-    content = file.read(_CHUNK_START)
-    file.seek(place)
+    if kind == _CHUNK:
+        inside = _length_inside(file.read(_CHUNK_START))
+        if told != inside:  # a chunk tells its length twice: what is right leads to a record
+            lengths = [each for each in (inside, told) if each is not None]
+            told = next((each for each in lengths if _is_record(file, place + each)), _LARGEST + 1)
+        file.seek(place)
+        return told if told <= _LARGEST else None  # the end of the file may cut it off
+    return told if kind in _KNOWN and told <= min(_LARGEST, size - place) else None
+
+
+def _length_inside(start: bytes) -> int | None:
+    """A chunk's length by what it says of its records."""
     try:
-        _, at = _text(content, 28)
-        (records,) = struct.unpack_from("<Q", content, at)
+        _, at = _text(start, 28)
+        (records,) = struct.unpack_from("<Q", start, at)
     except (Broken, struct.error, UnicodeDecodeError):
-        return place + length > size
-    return at + 8 + records == length
+        return None
+    return int(at + 8 + records)
+
+
+def _is_record(file: BinaryIO, place: int) -> bool:
+    if place > _LARGEST_FILE:
+        return False
+    file.seek(place)
+    head = file.read(_HEAD)
+    return len(head) == _HEAD and head[0] in _KNOWN and not any(head[5:])
 
 
 def read_summary(file: BinaryIO) -> Iterator[McapRecord]:

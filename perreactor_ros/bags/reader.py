@@ -98,6 +98,9 @@ class BagReader:
                 reason = f": {'; '.join(self.troubles)}" if self.troubles else ""
                 raise BagError(f"{self.path} holds no message that can be read{reason}")
             self.start_ns, self.end_ns = min(starts), max(ends)
+        except OSError as error:
+            self.close()
+            raise BagError(f"{self.path} cannot be read: {error}") from None
         except BaseException:
             self.close()
             raise
