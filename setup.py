@@ -62,7 +62,7 @@ setup(
         "tqdm",
     ],
     extras_require={
-        "evaluation": ["matplotlib>=3.8", "numba>=0.59", "rosbags>=0.11", "zstandard"],
+        "evaluation": ["matplotlib>=3.8", "numba>=0.59", "rosbags>=0.11.9,<0.12", "zstandard"],
         "training": ["torch>=2.5", "onnx>=1.16", "onnxscript>=0.2", "safetensors>=0.4"],
     },
     entry_points={"console_scripts": ["perreactor = perreactor_model.cli.main:main"]},
