@@ -3,10 +3,12 @@
 import random
 import sqlite3
 import struct
+from binascii import crc32
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lz4.frame
 import pytest
 import yaml
 from recorded_bags import (
@@ -29,6 +31,11 @@ from perreactor_ros.bags.mcap_records import MAGIC
 from perreactor_ros.bags.reader import BagError, BagReader
 
 TOPIC = "/speaker/behaviour"
+
+NO_SUMMARY = (
+    b"\x0f" + struct.pack("<QI", 4, 0) + b"\x02" + struct.pack("<QQQI", 20, 0, 0, 0) + MAGIC
+)
+"""How an MCAP file ends that has no summary."""
 
 
 # --- Metadata and files --------------------------------------------------------------------------
@@ -193,9 +200,34 @@ def without_chunks(content: bytes) -> bytes:
     for place in chunk_places(content):
         (length,) = struct.unpack_from("<Q", content, place + 1)
         parts.append(content[place + 9 + 40 : place + 9 + length])
-    end = b"\x0f" + struct.pack("<QI", 4, 0)
-    footer = b"\x02" + struct.pack("<QQQI", 20, 0, 0, 0)
-    return b"".join([*parts, end, footer, MAGIC])
+    return b"".join([*parts, NO_SUMMARY])
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_chunks_packed_with_lz4_are_read_also_where_the_file_is_cut_off(
+    tmp_path: Path, share: float
+) -> None:
+    whole = long_bag(tmp_path, "mcap")
+    content = with_lz4(storage_file(whole).read_bytes())
+    frames, troubles = read(
+        copy_of(whole, tmp_path / "packed", content[: int(share * len(content))])
+    )
+    assert frames == list(range(len(frames)))
+    assert len(frames) == 3000 if share == 1.0 else 1000 < len(frames) < 3000
+    assert ("the file ends within it" in troubles) == (share < 1.0)
+
+
+def with_lz4(content: bytes) -> bytes:
+    """An MCAP file with its (uncompressed) chunks packed, and neither index nor summary."""
+    parts = [content[: chunk_places(content)[0]]]
+    for place in chunk_places(content):
+        (length,) = struct.unpack_from("<Q", content, place + 1)
+        begin, records = place + 9, content[place + 9 + 40 : place + 9 + length]
+        packed = lz4.frame.compress(records)
+        head = content[begin : begin + 16] + struct.pack("<QI", len(records), crc32(records))
+        chunk = head + struct.pack("<I3sQ", 3, b"lz4", len(packed)) + packed
+        parts.append(b"\x06" + struct.pack("<Q", len(chunk)) + chunk)
+    return b"".join([*parts, NO_SUMMARY])
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.7, 40.0, 1e12])
