@@ -6,10 +6,11 @@ same numbers also tell a warping under way what still lies before it.
 """
 
 import numpy as np
-from numba import njit
+
+from perreactor_model.metrics.compiling import compiled
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled(error_model="numpy", nogil=True)
 def rows_outside(
     rows: np.ndarray,
     count: int,
@@ -47,7 +48,7 @@ def rows_outside(
         left[index] = total
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled(error_model="numpy", nogil=True)
 def columns_outside(
     columns: np.ndarray,
     pad: int,

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from perreactor_model.contract import ATTRIBUTE_COUNT
+from perreactor_model.metrics.compiling import compiled
 from perreactor_model.metrics.predictions import single
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _native(sequence: np.ndarray) -> np.ndarray:
     return sequence if sequence.dtype == np.float64 else single(sequence)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _dots(
     other: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, e: np.ndarray
 ) -> tuple[float, float, float, float, float]:
@@ -142,7 +142,7 @@ def _dots(
     return sum_a, sum_b, sum_c, sum_d, sum_e
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _centre(channels: np.ndarray, deviations: np.ndarray, moments: np.ndarray) -> None:
     """Deviations from the mean, into the first T columns, and exact moments of channels (C, T)."""
     count, length = channels.shape
@@ -167,7 +167,7 @@ def _centre(channels: np.ndarray, deviations: np.ndarray, moments: np.ndarray) -
         moments[channel, _SCALE] = 1.0 / np.sqrt(variance) if moves else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _round_moments(channels: np.ndarray, moments: np.ndarray) -> None:
     """Mean, variance and deviation of float32 channels (C, T) as numpy's float32 gives them.
 
@@ -188,7 +188,7 @@ def _round_moments(channels: np.ndarray, moments: np.ndarray) -> None:
         moments[channel, _ROUNDED_DEVIATION] = np.sqrt(variance)
 
 
-@njit(cache=True)
+@compiled()
 def _numpy_sum(values: np.ndarray) -> np.float32:
     """The sum of float32 values in numpy's order: halves, of 128 values and less eight lanes."""
     length = len(values)
@@ -219,13 +219,13 @@ def _numpy_sum(values: np.ndarray) -> np.float32:
     return _numpy_sum(values[:half]) + _numpy_sum(values[half:])
 
 
-@njit(cache=True)
+@compiled()
 def _corrected(covariance: float, real: np.ndarray, ours: np.ndarray) -> float:
     apart = real[_MEAN] - ours[_MEAN]
     return 2.0 * covariance / (real[_VARIANCE] + ours[_VARIANCE] + apart * apart)
 
 
-@njit(cache=True)
+@compiled()
 def _published(covariance: float, real: np.ndarray, ours: np.ndarray) -> float:
     correlation = min(1.0, max(-1.0, covariance * real[_SCALE] * ours[_SCALE]))
     top = 2.0 * correlation * real[_ROUNDED_DEVIATION] * ours[_ROUNDED_DEVIATION]
@@ -234,7 +234,7 @@ def _published(covariance: float, real: np.ndarray, ours: np.ndarray) -> float:
     return top / (bottom + PUBLISHED_EPSILON)
 
 
-@njit(cache=True)
+@compiled()
 def _concordance(
     own: np.ndarray,
     own_moments: np.ndarray,

@@ -8,8 +8,10 @@ A job's result depends on the job alone, so the number of processes changes no d
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -52,7 +54,7 @@ def spread(
         places = {pool.submit(_work, job): index for index, job in enumerate(jobs)}
         for future in as_completed(places):
             yield places[future], future.result()
-    except BrokenProcessPool:
+    except (BrokenProcessPool, BrokenPipeError):  # the latter from one that ends while it starts
         raise ChildProcessError(
             "a process that computes metrics ended early. Perhaps memory ran out: try fewer. "
             "Or it could not start: a script must be a file and call from under "
@@ -89,8 +91,17 @@ def in_files(predictions: Predictions) -> Iterator[Predictions]:
 def _begin(build: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
     # Ctrl-C reaches the whole group: it is for the parent to end the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     global _worker
     _worker = build(*told)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed says no goodbye, and its pool would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(job: Any) -> Any:

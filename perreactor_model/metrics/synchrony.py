@@ -12,9 +12,9 @@ a window holds so little of the variation that this would cost digits, it is sum
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from perreactor_model.contract import ATTRIBUTE_COUNT, FRAME_RATE
+from perreactor_model.metrics.compiling import compiled
 from perreactor_model.metrics.predictions import single
 
 MAX_LAG = 49
@@ -109,7 +109,7 @@ def _published_means(correlations: np.ndarray) -> np.ndarray:
     return total / np.float32(ATTRIBUTE_COUNT)
 
 
-@njit(cache=True)
+@compiled()
 def _inspect(values: np.ndarray, deviations: np.ndarray, still: np.ndarray) -> None:
     """Fill in deviations from the mean, and for how many frames a channel stands still.
 
@@ -136,7 +136,7 @@ def _inspect(values: np.ndarray, deviations: np.ndarray, still: np.ndarray) -> N
         still[1, channel] = end
 
 
-@njit(cache=True)
+@compiled()
 def _first_undefined(face: np.ndarray, voice: np.ndarray, length: int, reach: int) -> int:
     """Index of the first lag, from -reach on, with a window that stands still; -1 for none."""
     for index in range(2 * reach + 1):
@@ -150,7 +150,7 @@ def _first_undefined(face: np.ndarray, voice: np.ndarray, length: int, reach: in
     return -1
 
 
-@njit(cache=True)
+@compiled()
 def _correlations(
     face: np.ndarray, voice: np.ndarray, reach: int, wanted: np.ndarray
 ) -> np.ndarray:
@@ -167,7 +167,7 @@ def _correlations(
     return results
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _products(late: np.ndarray, early: np.ndarray, reach: int, sums: np.ndarray) -> None:
     """sums[lag] = sum over t of late[t + lag] early[t], for lags 0 .. reach."""
     length = len(early)
@@ -197,7 +197,7 @@ def _products(late: np.ndarray, early: np.ndarray, reach: int, sums: np.ndarray)
             sums[start + offset] = total
 
 
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _sums(values: np.ndarray) -> tuple[float, float]:
     """Sum and sum of squares."""
     total = square = 0.0
@@ -207,7 +207,7 @@ def _sums(values: np.ndarray) -> tuple[float, float]:
     return total, square
 
 
-@njit(cache=True)
+@compiled()
 def _normalise(
     late: np.ndarray, early: np.ndarray, reach: int, sums: np.ndarray, results: np.ndarray
 ) -> None:
@@ -235,7 +235,7 @@ def _normalise(
         results[lag] = min(1.0, max(-1.0, correlation))
 
 
-@njit(cache=True)
+@compiled()
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Pearson correlation in two passes."""
     first_mean, second_mean = first.mean(), second.mean()

@@ -29,8 +29,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from perreactor_model.metrics.compiling import compiled
 
 LANES = 16
 """Rows of a tile: one vector of float32 on AVX-512, two on AVX2, four on NEON."""
@@ -197,7 +199,7 @@ def _smallest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
     return builder.extract_element(vector, ir.Constant(_SHORT, 0))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled(error_model="numpy", nogil=True)
 def warp(
     rows: np.ndarray,
     row_count: int,
