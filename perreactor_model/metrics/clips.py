@@ -25,6 +25,9 @@ Clips = Sequence[np.ndarray]
 MAPPED_WHOLE = 256 << 20
 """Bytes. Larger arrays are mapped one clip at a time."""
 
+_READ = 1 << 20
+"""Bytes read or unpacked at a time."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -182,6 +185,9 @@ class MappedArchive:
                 raise zipfile.BadZipFile("it is shorter than its header says")
             if place.offset + place.bytes > self.path.stat().st_size:
                 raise zipfile.BadZipFile("the file ends within it")
+            file.seek(start)
+            if _checksum(file, info.file_size) != info.CRC:
+                raise zipfile.BadZipFile("its content is damaged")
             return place
 
     def _unpacked_place(self, info: zipfile.ZipInfo) -> Place:
@@ -191,12 +197,21 @@ class MappedArchive:
         target = Path(self._folder) / f"{len(self._places)}.npy"
         with zipfile.ZipFile(self.path) as archive, archive.open(info) as source:
             with target.open("wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
+                shutil.copyfileobj(source, file, _READ)
         with target.open("rb") as file:
             place = _npy_place(file, str(target))
         if place.offset + place.bytes > target.stat().st_size:
             raise zipfile.BadZipFile("it is shorter than its header says")
         return place
+
+
+def _checksum(file: BinaryIO, size: int) -> int:
+    """CRC-32 of the next `size` bytes: nobody else looks at it where an array is mapped."""
+    checksum = 0
+    while size > 0 and (block := file.read(min(size, _READ))):
+        checksum = zlib.crc32(block, checksum)
+        size -= len(block)
+    return checksum
 
 
 def _npy_place(file: BinaryIO, path: str) -> Place:
@@ -210,5 +225,7 @@ def _npy_place(file: BinaryIO, path: str) -> Place:
         raise ValueError(f"the .npy version {version} is unknown")
     shape, fortran, dtype = read(file)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never unpickled: store numbers")
+        raise ValueError(
+            "it holds Python objects, which are never unpickled: store numbers or text"
+        )
     return Place(path, file.tell(), dtype.str, shape, "F" if fortran else "C")

@@ -16,6 +16,9 @@ from perreactor_model.metrics.clips import Clips, MappedArchive, MappedClips
 REQUIRED = ("prediction", "listener", "appropriate")
 """Arrays an .npz must hold; without `speaker`, what compares with the speaker is left out."""
 
+LARGEST = 1e15
+"""Values beyond, of either sign, are refused: squared and summed in float32 they would overflow."""
+
 _CHANNELS = {ATTRIBUTE_COUNT: ATTRIBUTES, COEFFICIENT_COUNT: COEFFICIENTS}
 
 
@@ -243,13 +246,19 @@ def _check_clips(name: str, clips: Clips, count: int, known: np.ndarray) -> None
                 f"{name} holds {samples} samples for clip 0 and {clip.shape[0]} for clip {index}: "
                 "every clip must have as many"
             )
-        finite = np.isfinite(clip if everything else clip[..., known])
-        if not finite.all():
-            raise PredictionsError(_where_not_finite(name, index, clip, known))
+        if not _usable(clip if everything else clip[..., known]).all():
+            raise PredictionsError(_where_not_usable(name, index, clip, known))
 
 
-def _where_not_finite(name: str, index: int, clip: np.ndarray, known: np.ndarray) -> str:
-    fault = ~np.isfinite(clip)
+def _usable(values: np.ndarray) -> np.ndarray:
+    """Which are finite and not too large, bool."""
+    if values.dtype.itemsize <= 2:  # float16 and short integers end long before
+        return np.asarray(np.isfinite(values))
+    return np.asarray((values >= -LARGEST) & (values <= LARGEST))
+
+
+def _where_not_usable(name: str, index: int, clip: np.ndarray, known: np.ndarray) -> str:
+    fault = ~_usable(clip)
     if clip.shape[-1] == ATTRIBUTE_COUNT:
         fault &= known
     *sample, frame, channel = (int(axis[0]) for axis in np.nonzero(fault))
@@ -260,7 +269,7 @@ def _where_not_finite(name: str, index: int, clip: np.ndarray, known: np.ndarray
     also = f" ({more} more in this clip)" if more else ""
     return (
         f"{name} is {value} at {', '.join(place)}, channel {channel} ({label}){also}: "
-        "every value must be a finite number"
+        f"every value must be a finite number within {LARGEST:.0e} of 0"
     )
 
 

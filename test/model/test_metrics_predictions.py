@@ -197,3 +197,20 @@ def test_a_file_cut_short_within_an_array_is_refused(tmp_path):
     truncated.write_bytes(whole.read_bytes()[:-300])
     with pytest.raises(PredictionsError, match="damaged"):
         Predictions.from_file(truncated)
+
+
+def test_an_array_that_was_damaged_in_its_file_is_refused(tmp_path):
+    path = written(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[content.index(arrays()["listener"].tobytes()) + 40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(PredictionsError, match="array 'listener' .*damaged"):
+        Predictions.from_file(path)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_value_too_large_to_be_squared_and_summed_is_refused_by_place(dtype):
+    speaker = arrays()["speaker"].astype(dtype)
+    speaker[1, 4, 2] = -1e20
+    with pytest.raises(PredictionsError, match="speaker is -1.* at clip 1, frame 4, channel 2"):
+        Predictions.from_arrays(**arrays(speaker=speaker))
