@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     processes = arguments.processes
     if processes is None:
         processes = _processes(predictions)
-    with _shown_progress(arguments.progress) as progress:
+    with _ended_by_sigterm(), _shown_progress(arguments.progress) as progress:
         result = evaluate(
             predictions,
             _modes(arguments.mode, predictions),
@@ -135,13 +136,28 @@ def _processes(predictions: Predictions) -> int:
 
 
 @contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Leave as after Ctrl-C where the process is told to end: nothing stays behind in a folder."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _shown_progress(asked: bool) -> Iterator[Progress]:
     """A bar with the time left on stderr; only in a terminal, unless asked for."""
     from tqdm import tqdm
 
     look = "{percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
     shown = False if asked else None
-    with tqdm(file=sys.stderr, disable=shown, leave=False, bar_format=look) as bar:
+    # Smoothing 0: the time left follows from the pace so far. That of the last few clips jumps.
+    with tqdm(file=sys.stderr, disable=shown, leave=False, bar_format=look, smoothing=0) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

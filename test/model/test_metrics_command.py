@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +183,16 @@ def test_large_work_is_spread_over_the_cores_and_small_work_is_not(tmp_path, mon
     monkeypatch.setattr(metrics, "_WORTH_PROCESSES", 100)
     command(path, "--metrics", "FRVar")
     assert asked == [1, 3]
+
+
+def test_a_command_that_is_told_to_end_leaves_as_after_ctrl_c(tmp_path, monkeypatch):
+    def interrupted(*words, **more) -> dict:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(evaluation, "evaluate", interrupted)
+    with pytest.raises(SystemExit) as left:
+        command(made(tmp_path / "predictions.npz"))
+    assert left.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
