@@ -67,7 +67,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Selection:
-    """What to record: usual types below `namespace`, and the topics `named` (absolute names).
+    """What to record: the topics `named` (absolute names), else usual types below `namespace`.
 
     `private` keeps nothing but PRIVATE_TYPES, whatever is named.
     """
@@ -81,8 +81,8 @@ class Selection:
         """Whether this topic is recorded where it has this type."""
         if topic in self.excluded or (self.private and type_name not in PRIVATE_TYPES):
             return False
-        if topic in self.named:
-            return True
+        if self.named:
+            return topic in self.named
         if not topic.startswith(f"{self.namespace.rstrip('/')}/"):
             return False
         robot_speaking = type_name == BOOL and topic.endswith("/robot_speaking")
@@ -90,6 +90,8 @@ class Selection:
 
     def describe(self) -> str:
         """What is looked for, in a sentence's end."""
+        if self.named:
+            return f"topics {', '.join(sorted(self.named))}"
         where = "" if self.namespace == "/" else f" below {self.namespace}"
         kept = (
             ", ".join(PRIVATE_TYPES)
@@ -97,8 +99,7 @@ class Selection:
             else "images, sound, speaker/behaviour, reactions, states, facial action units, "
             "robot_speaking, diagnostics"
         )
-        named = f", and {', '.join(sorted(self.named))}" if self.named else ""
-        return f"topics{where} of {kept}{named}"
+        return f"topics{where} of {kept}"
 
 
 class RecorderNode(Node):

@@ -48,9 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = _DESCRIPTION, _PRIVACY
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write; must not exist")
-    parser.add_argument(
-        "--topics", default="", help="record these too, whatever their type: a,b (as /clock)"
-    )
+    parser.add_argument("--topics", default="", help="record only these, whatever their type: a,b")
     parser.add_argument("--exclude", default="", help="leave these out: a,b")
     parser.add_argument(
         "--private",

@@ -189,7 +189,8 @@ def test_private_stores_no_picture_and_no_sound_whatever_is_asked_for(graph, rec
     publish(graph, Image, "robot_b/reaction", fill_image)
     publish(graph, FacialReaction, "robot_a/reaction", fill_reaction)
     Behaviour(graph, bundle)
-    recorder = record("--private", "--topics", "/image,robot_b/reaction")
+    named = "/image,robot_b/reaction,robot_a/reaction,speaker/behaviour,audio"
+    recorder = record("--private", "--topics", named)
     recorder.wait_for("/robot_a/reaction", "/speaker/behaviour")
     recorder.process.wait_for_line(r"/image \(sensor_msgs/msg/Image\) is not recorded: --private")
     recorder.process.wait_for_line(r"/robot_b/reaction \(sensor_msgs/msg/Image\) is not recorded")
@@ -201,16 +202,27 @@ def test_private_stores_no_picture_and_no_sound_whatever_is_asked_for(graph, rec
     assert recorder.process.says("/image .* is not recorded") == 1
 
 
-def test_other_types_are_recorded_only_where_they_are_named(graph, record):
+def test_where_topics_are_named_only_they_are_recorded_of_any_type(graph, record):
     speaking = publish(graph, Bool, "robot_speaking", lambda message, index: None)
     publish(graph, Bool, "door_open", lambda message, index: None)
     publish(graph, String, "notes", lambda message, index: setattr(message, "data", str(index)))
     publish(graph, Clock, "clock", lambda message, index: None)
-    recorder = record("--topics", "notes")
-    recorder.wait_for("/robot_speaking", "/notes")
+    recorder = record("--topics", "notes,clock")
+    recorder.wait_for("/clock", "/notes")
     wait_for(graph, speaking, 20)
     assert recorder.process.stop() == 0
-    assert read(recorder.out).keys() == {"/robot_speaking", "/notes"}
+    assert read(recorder.out).keys() == {"/clock", "/notes"}
+
+
+def test_other_types_are_not_recorded_by_themselves(graph, record):
+    speaking = publish(graph, Bool, "robot_speaking", lambda message, index: None)
+    publish(graph, Bool, "door_open", lambda message, index: None)
+    publish(graph, Clock, "clock", lambda message, index: None)
+    recorder = record()
+    recorder.wait_for("/robot_speaking")
+    wait_for(graph, speaking, 20)
+    assert recorder.process.stop() == 0
+    assert read(recorder.out).keys() == {"/robot_speaking"}
 
 
 def test_a_namespace_and_exclusions_narrow_what_is_recorded(graph, record):
@@ -265,11 +277,11 @@ def test_an_existing_folder_is_left_alone(graph, record, tmp_path):
 
 def test_a_silent_graph_leaves_no_bag_and_is_told_what_was_looked_for(graph, record):
     graph.node.create_publisher(Image, "image", 10)
-    recorder = record("--topics", "/nowhere")
+    recorder = record("--topics", "/nowhere,/image")
     recorder.wait_for("/image")
     assert recorder.process.stop() == 1
     assert not recorder.out.exists()
-    assert recorder.process.says(r"nothing was recorded.*images, sound.*and /nowhere") == 1
+    assert recorder.process.says(r"nothing was recorded.*topics /image, /nowhere") == 1
     assert recorder.process.says("no message came on /image") == 1
     assert recorder.process.says("/nowhere was asked for and is not recorded") == 1
 
