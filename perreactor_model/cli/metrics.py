@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result, indent=2, allow_nan=False))
     else:
-        from perreactor_model.cli.metrics_text import metrics_text
+        from perreactor_model.metrics.text import metrics_text
 
         print(metrics_text(result, predictions, str(arguments.predictions)))
     return 0

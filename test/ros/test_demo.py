@@ -108,7 +108,7 @@ def test_a_wrong_robot_or_length_is_refused(demo):
 
 @pytest.mark.slow
 def test_two_robots_react_live_and_the_recording_shows_them(demo, tmp_path: Path, face_bundle):
-    process = demo(*("--seconds", 20, "--out", tmp_path / "out", "--bundle", face_bundle, "--json"))
+    process = demo(*("--seconds", 30, "--out", tmp_path / "out", "--bundle", face_bundle, "--json"))
     assert process.wait() == 0, process.output
     assert process.says("robot_a +warm .* Hz")
     assert process.says("robot_b +stoic .* Hz")

@@ -141,7 +141,7 @@ def test_the_report_holds_the_scores_that_json_prints(replay, talk, tmp_path, ca
     assert json.loads(capsys.readouterr().out) == report
     assert (tmp_path / "out" / "report.html").stat().st_size > 1000
     assert set(report["scores"]) == {"robot_a", "robot_b"}
-    assert set(report["scores"]["robot_a"]) == {"reference", "corrected"}
+    assert set(report["scores"]["robot_a"]) == {"reference", "corrected", "anchors"}
     assert report["scores"]["robot_a"]["corrected"]["FRSyn_undefined"] is not None
     assert report["provenance"]["seed"] == 0
 
