@@ -100,7 +100,7 @@ class MappedClips(Sequence[np.ndarray]):
 def stored(clips: Clips, folder: Path, name: str) -> MappedClips:
     """`clips` on disk: as they are where they are mapped already, else written into `folder`.
 
-    Shorter clips are padded (the file is sparse there); equal numbers come back.
+    Shorter clips are padded; equal numbers come back. Raises OSError.
     """
     if isinstance(clips, MappedClips):
         return clips
@@ -109,13 +109,13 @@ def stored(clips: Clips, folder: Path, name: str) -> MappedClips:
     first = clips[0].shape
     shape = (len(clips), *first[:-2], int(frames.max()), first[-1])
     path = folder / f"{name}.bin"
-    place = Place(str(path), 0, dtype.str, shape)
+    # Written, not mapped: where the disk is full, writing fails with a message.
     with path.open("wb") as file:
-        file.truncate(place.bytes)
-    target = np.memmap(path, dtype, "r+", 0, shape)
-    for index, clip in enumerate(clips):
-        target[index, ..., : clip.shape[-2], :] = clip
-    target.flush()
+        for clip in clips:
+            padded = np.zeros(shape[1:], dtype)
+            padded[..., : clip.shape[-2], :] = clip
+            file.write(padded.data)
+    place = Place(str(path), 0, dtype.str, shape)
     return MappedClips(place, frames)
 
 
@@ -195,9 +195,15 @@ class MappedArchive:
             self._folder = tempfile.mkdtemp(prefix="perreactor_metrics_")
             weakref.finalize(self, shutil.rmtree, self._folder, True)
         target = Path(self._folder) / f"{len(self._places)}.npy"
-        with zipfile.ZipFile(self.path) as archive, archive.open(info) as source:
-            with target.open("wb") as file:
-                shutil.copyfileobj(source, file, _READ)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as source:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(source, file, _READ)
+        except OSError as error:
+            raise OSError(
+                f"{self.path} is compressed and cannot be unpacked to {self._folder}: "
+                f"{error.strerror}. Write it with numpy.savez, or set TMPDIR to another folder"
+            ) from None
         with target.open("rb") as file:
             place = _npy_place(file, str(target))
         if place.offset + place.bytes > target.stat().st_size:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from perreactor_model.metrics.clips import Clips, stored
+from perreactor_model.metrics.clips import MappedClips, stored
 from perreactor_model.metrics.predictions import Predictions
 
 Job = TypeVar("Job")
@@ -72,20 +72,21 @@ def spread(
 
 @contextmanager
 def in_files(predictions: Predictions) -> Iterator[Predictions]:
-    """The same predictions with all clips in files, for as long as the context lasts."""
+    """The same predictions with all clips in files, for as long as the context lasts.
+
+    Those that lie in a file already stay there; only for others is a temporary folder made.
+    """
+    names = ("prediction", "listener", "speaker", "prediction_3dmm", "listener_3dmm")
+    held = {name: getattr(predictions, name) for name in names}
+    if all(clips is None or isinstance(clips, MappedClips) for clips in held.values()):
+        yield predictions
+        return
     with tempfile.TemporaryDirectory(prefix="perreactor_metrics_") as folder:
-
-        def placed(name: str, clips: Clips | None) -> Clips | None:
-            return None if clips is None else stored(clips, Path(folder), name)
-
-        yield replace(
-            predictions,
-            prediction=stored(predictions.prediction, Path(folder), "prediction"),
-            listener=stored(predictions.listener, Path(folder), "listener"),
-            speaker=placed("speaker", predictions.speaker),
-            prediction_3dmm=placed("prediction_3dmm", predictions.prediction_3dmm),
-            listener_3dmm=placed("listener_3dmm", predictions.listener_3dmm),
-        )
+        placed: dict[str, Any] = {
+            name: None if clips is None else stored(clips, Path(folder), name)
+            for name, clips in held.items()
+        }
+        yield replace(predictions, **placed)
 
 
 def _begin(build: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:

@@ -1,6 +1,9 @@
 """Predictions are checked once, and mistakes are told with their place."""
 
+import errno
+import os
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -214,3 +217,13 @@ def test_a_value_too_large_to_be_squared_and_summed_is_refused_by_place(dtype):
     speaker[1, 4, 2] = -1e20
     with pytest.raises(PredictionsError, match="speaker is -1.* at clip 1, frame 4, channel 2"):
         Predictions.from_arrays(**arrays(speaker=speaker))
+
+
+def test_without_room_to_unpack_a_compressed_file_it_is_said_what_to_do(tmp_path, monkeypatch):
+    def full(*files) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = written(tmp_path, np.savez_compressed)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="unpacked to .*: No space left .*numpy.savez"):
+        Predictions.from_file(path)
