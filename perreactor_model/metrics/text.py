@@ -50,6 +50,8 @@ def metrics_text(result: dict[str, Any], predictions: Predictions, source: str) 
             lines += _notes(mode, result)
     if "anchors" in result:
         lines += ["", "The mean sequence and mean frame are those of the real reactions above."]
+        if predictions.identity is not None:
+            lines += ["Trivial answers are shown for MAFRG; --json has their PMAFRG too."]
     if predictions.speaker is None:
         lines += ["", "FRSyn and lag_error are left out: the file has no array 'speaker'."]
     if predictions.identity is None:
