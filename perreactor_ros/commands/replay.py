@@ -2,7 +2,7 @@
 
 Exit status: 0 once something was reacted to, whatever troubles were told on the error output; 1
 where the report could not be made, or live nodes not be compared with; 2 where nothing was reacted
-to; 130 after Ctrl-C, which keeps the reactions so far.
+to; 130 after Ctrl-C or SIGTERM, which keep the reactions so far.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import shlex
+import signal
 import string
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 STORAGES = ("mcap", "sqlite3")
 MOST_SAMPLES = 100
+LARGEST_SEED = 2**53
+"""As the nodes have it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +89,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, score, report. Raises ValueError and OSError for what the user can put right."""
+    with _terminated_as_interrupted():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("rosbags") is None:
         raise ReplayError(
             "replay needs rosbags, which is not installed: `pip install 'perreactor[evaluation]'`, "
@@ -121,6 +131,30 @@ def run(arguments: argparse.Namespace) -> int:
     return 130 if outcome.stopped else made.status
 
 
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and a closed terminal act as Ctrl-C does: no node, no half result stays behind."""
+    from perreactor_ros.bringup.launcher import stop_signals
+
+    def interrupt(_: int, frame: Any) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):  # a shell's background job, which Ctrl-C is not to end
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    numbers = [number for number in stop_signals() if number != signal.SIGINT]
+    try:
+        before = {number: signal.signal(number, interrupt) for number in numbers}
+    except ValueError:  # not in the main thread: whoever called decides about signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @dataclass(frozen=True)
 class _Made:
     """What was made of the reactions: the report's numbers, and the command's exit status."""
@@ -139,6 +173,8 @@ def _plan(arguments: argparse.Namespace, bundle: Bundle, reader: Any) -> Plan:
 
     if not 1 <= arguments.samples <= MOST_SAMPLES:
         raise ReplayError(f"--samples is {arguments.samples}: give 1 to {MOST_SAMPLES}")
+    if arguments.seed is not None and not 0 <= arguments.seed <= LARGEST_SEED:
+        raise ReplayError(f"--seed is {arguments.seed}: give 0 to {LARGEST_SEED}")
     given = {"seed": arguments.seed, "device": arguments.device}
     settings = node_settings(
         {name: value for name, value in given.items() if value is not None}, arguments.params_file
@@ -174,7 +210,8 @@ def robots_of(profiles: str) -> list[RobotSpec]:
 
 
 def _stem(bag: Path) -> str:
-    name = bag.absolute().name
+    path = Path(os.path.abspath(bag))  # without "..", and links keep their names
+    name = path.parent.name if path.name == "metadata.yaml" else path.name
     return name.removesuffix(".mcap").removesuffix(".db3")
 
 

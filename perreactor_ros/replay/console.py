@@ -80,7 +80,8 @@ class Console:
         values = {robot: each["corrected"] for robot, each in scores.robots.items()}
         shown = [name for name in _SHOWN if any(name in each for each in values.values())]
         self.tell(
-            f"Scores (corrected) over {scores.clips} clips, {scores.seconds:.0f} s together:",
+            f"Scores (corrected) over {scores.clips} clip{'s' if scores.clips != 1 else ''}, "
+            f"{scores.seconds:.0f} s together:",
             f"  {'':<22}" + "".join(f"{name + _SHOWN[name]:>11}" for name in shown),
         )
         for robot in plan.robots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -29,24 +30,35 @@ LIVE_LOG = "live.log"
 PAGE = "report.html"
 _REPORT = {PAGE, "report.json", "figures", "strip.mp4", "strip_excerpt.mp4"}
 _OURS = {REACTIONS, LIVE_LOG, *_REPORT}
+_PART = ".part-"
+"""Begins the name of what is not complete yet, or was never to be: the machine went down."""
 
 
 class OutputFolder:
-    """A folder that appears under its name when it is complete, or not at all.
+    """A folder whose contents appear in it when they are complete, or not at all.
 
-    Until `keep` it is a hidden one beside it. An earlier replay is replaced; a folder that holds
-    anything else is refused with ReplayError.
+    Until then they are in a hidden folder: inside, where the folder is there already (it may be
+    somebody's working directory, or a mount, and stays the same one), otherwise beside it. An
+    earlier replay is replaced; a folder that holds anything else is refused with ReplayError.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        self.path = Path(os.path.abspath(path))
         self._check()
         self._temporary: Path | None = None
 
     def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{self.path.name}.part-"
-        self._temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=self.path.parent))
+        try:
+            inside = self.path.is_dir()
+            place = self.path if inside else self.path.parent
+            place.mkdir(parents=True, exist_ok=True)
+            prefix = _PART if inside else f".{self.path.name}{_PART}"
+            self._temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+        except OSError as error:
+            raise ReplayError(
+                f"--out: {self.path} cannot be made or written ({error.strerror}); give another "
+                "folder"
+            ) from None
         self._temporary.chmod(0o755)
         return self._temporary
 
@@ -61,20 +73,22 @@ class OutputFolder:
             shutil.rmtree(self._temporary, ignore_errors=True)
             return
         self._check()
-        if self.path.exists():
-            old = self._temporary.with_name(self._temporary.name + "-old")
-            self.path.rename(old)
+        if not self.path.exists():
             self._temporary.rename(self.path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            self._temporary.rename(self.path)
+            return
+        for name in _OURS:
+            _remove(self.path / name)
+        for entry in self._temporary.iterdir():
+            entry.rename(self.path / entry.name)
+        self._temporary.rmdir()
 
     def _check(self) -> None:
         if not self.path.exists():
             return
         if not self.path.is_dir():
             raise ReplayError(f"--out: {self.path} is a file; give a folder")
-        others = sorted({entry.name for entry in self.path.iterdir()} - _OURS)
+        names = sorted(entry.name for entry in self.path.iterdir())
+        others = [name for name in names if name not in _OURS and not name.startswith(_PART)]
         if others:
             raise ReplayError(
                 f"--out: {self.path} holds something else ({', '.join(others[:3])}); give a new "
@@ -85,11 +99,14 @@ class OutputFolder:
 def discard_report(folder: Path) -> None:
     """Remove what there is of a report that was not finished."""
     for name in _REPORT:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(folder / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def report_contents(

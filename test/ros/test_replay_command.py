@@ -195,6 +195,33 @@ def test_a_folder_with_something_else_is_refused_and_an_earlier_replay_replaced(
     assert {each.name for each in tmp_path.iterdir()} == {"talk", "out"}
 
 
+def test_the_folder_that_the_user_stands_in_stays_the_same_one(
+    replay, loaded, tmp_path, monkeypatch
+):
+    talk = write_bag(tmp_path / "talk", private(loaded, 20))
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    before = out.stat().st_ino
+    for seed in ("1", "2"):
+        assert replay(talk, "--no-report", "--out", ".", "--seed", seed) == 0
+        assert out.stat().st_ino == before
+        assert [each.name for each in Path(".").iterdir()] == ["reactions"]
+
+
+def test_results_bear_the_name_of_the_bag_however_it_is_given(
+    bundle, loaded, tmp_path, monkeypatch
+):
+    talk = write_bag(tmp_path / "talk", private(loaded, 20))
+    inner = tmp_path / "inner"
+    for place, bag in ((tmp_path, "talk/metadata.yaml"), (inner, "../inner/../talk/.")):
+        place.mkdir(exist_ok=True)
+        monkeypatch.chdir(place)
+        assert main(["replay", bag, "--bundle", str(bundle), "--no-report"]) == 0
+        assert [each.name for each in place.glob("*_replay")] == ["talk_replay"]
+    assert (talk / "metadata.yaml").is_file()
+
+
 def test_what_is_missing_is_told_and_the_rest_is_reacted_to(replay, tmp_path, capsys):
     heard = (each for each in conversation(60, real=False) if each[0] == "/audio")
     bag = write_bag(tmp_path / "dark", heard)
@@ -226,6 +253,8 @@ def test_an_unknown_topic_profile_or_number_of_samples_is_refused(replay, talk, 
         (["--profile", "nobody"], "warm"),
         (["--profile", "warm,,stoic"], "--profile"),
         (["--samples", "0"], "--samples"),
+        (["--seed", "-1"], "--seed"),
+        (["--out", str(talk / "metadata.yaml" / "x")], "--out"),
     ):
         assert replay(talk, *options) == 2
         assert hint in capsys.readouterr().err
@@ -253,8 +282,10 @@ def test_pictures_that_cannot_be_decoded_are_counted_and_do_not_end_it(
     assert len(messages(tmp_path / "out" / "reactions", "/robot_a/reaction")) == 30
 
 
-def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, *counts: int) -> None:
-    """At the messages with these numbers."""
+def press_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, *counts: int, number: signal.Signals = signal.SIGINT
+) -> None:
+    """At the messages with these numbers; or send another signal."""
 
     @contextmanager
     def progress(self: Console, begin_ns: int, end_ns: int) -> Iterator[Callable[[int], None]]:
@@ -263,7 +294,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, *counts: int) -> None:
         def press(time_ns: int) -> None:
             seen.append(time_ns)
             for _ in range(counts.count(len(seen))):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
 
         yield press
 
@@ -279,6 +310,30 @@ def test_ctrl_c_keeps_the_reactions_so_far(replay, loaded, tmp_path, monkeypatch
     reactions = messages(tmp_path / "out" / "reactions", "/robot_a/reaction")
     assert [each.frame for each in reactions] == list(range(50))
     assert "stopped after 2.0 s" in capsys.readouterr().err
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["reactions"]
+
+
+@pytest.mark.parametrize("shell", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_ends_it_as_ctrl_c_does(replay, loaded, tmp_path, monkeypatch, shell):
+    press_ctrl_c(monkeypatch, 50, number=signal.SIGTERM)
+    bag = write_bag(tmp_path / "long", private(loaded, 200))
+    before = signal.signal(signal.SIGINT, shell)
+    try:
+        assert replay(bag) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert len(messages(tmp_path / "out" / "reactions", "/robot_a/reaction")) == 50
+    assert {each.name for each in tmp_path.iterdir()} == {"long", "out"}
+
+
+def test_sigterm_during_the_report_keeps_the_reactions(replay, loaded, tmp_path, monkeypatch):
+    def terminate(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("perreactor_model.report.folder.write_report", terminate)
+    bag = write_bag(tmp_path / "short", private(loaded, 20))
+    assert replay(bag) == 130
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["reactions"]
 
 
