@@ -118,6 +118,9 @@ class Judge:
         modes = self._question.modes
         rows = source.neighbours(clip)
         table = self._concordance.scores_by_mode(reactions, rows, modes)
+        # Where the clip's own listener never moved, its real reaction could not score the maximum
+        # against a neighbour that did: the clip says nothing about following.
+        table[np.isnan(table[:, :, np.searchsorted(rows, clip)])] = np.nan
         scores = {"concordance": dict(zip(modes, _best(table), strict=True))}
         if source.identity is not None:
             own = table[:, :, source.personal(clip)]

@@ -18,7 +18,7 @@ _FEW = {
     "FRDiv": "one reaction a clip differs from nothing: M must be 2 or more",
     "FRVar": "a clip of one frame does not vary: T must be 2 or more",
     "FRDvs": "one clip differs from nothing: N must be 2 or more",
-    "FRCorr": "no known attribute of any fitting real reaction moves",
+    "FRCorr": "no known attribute of any clip's own listener moves",
     "FRSyn": "no attribute moves in both a reaction and its speaker",
 }
 

@@ -93,6 +93,16 @@ def test_ground_truth_scores_the_best_there_is_though_a_channel_stands_still():
     assert published["FRDist"] == 0.0
 
 
+def test_a_listener_who_never_moves_does_not_keep_ground_truth_from_the_maximum():
+    given = arrays(clips=4)
+    given["listener"][1] = 0.25
+    given["appropriate"][:] = True
+    given["prediction"] = np.repeat(given["listener"][:, None], 3, axis=1)
+    told = scored(given)
+    assert told["FRCorr"] == 1.0
+    assert told["FRCorr_undefined"] == 0.25
+
+
 def test_published_figures_are_sums_over_samples_and_corrected_ones_means():
     given = arrays(samples=4)
     published, told = scored(given, "reference"), scored(given)
