@@ -60,7 +60,9 @@ class BagRoutes:
     def perception_parameters(self) -> Mapping[str, str]:
         """What perception must know to hear the bag's pictures and sound."""
         parameters = {"image_transport": "compressed" if self.sources.compressed else "raw"}
-        if self.sources.audio_type is not None:
+        # A type that is not installed would keep perception from seeing, too.
+        played = {route.topic for route in self.routes}
+        if self.sources.audio_type is not None and self.sources.audio in played:
             parameters["audio_type"] = self.sources.audio_type
         return parameters
 

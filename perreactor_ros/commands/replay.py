@@ -110,6 +110,8 @@ def _run(arguments: argparse.Namespace) -> int:
     bundle = Bundle.load(arguments.bundle or default_of("bundle"))
     out = OutputFolder(arguments.out or Path(f"{_stem(arguments.bag)}_replay"))
     recorded = None if arguments.against is None else reactions_in(arguments.against)
+    if recorded is not None and not recorded:
+        raise ReplayError(f"--against: {arguments.against} holds no reaction of a robot")
     made = _Made()
     with BagReader(arguments.bag) as reader:
         plan = _plan(arguments, bundle, reader)

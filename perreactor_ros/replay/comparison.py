@@ -72,7 +72,11 @@ def compare(
     tracks = {track.robot: track for track in offline if track.sample == 0}
     heard = {name: each for name, each in live.items() if name in tracks and each.count}
     if not heard:
-        others = ", ".join(name for name, each in live.items() if each.count) or "no robot"
+        others = ", ".join(name for name, each in live.items() if each.count)
+        if not others:
+            raise ComparisonError(
+                "no robot showed a live reaction; what the nodes said (live.log) tells why"
+            )
         raise ComparisonError(
             f"there are no live reactions of {' or '.join(tracks)}, only of {others}: the live "
             "robots must bear the names robot_a, robot_b ... in the order of the profiles, for "

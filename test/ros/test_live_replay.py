@@ -127,6 +127,8 @@ def test_only_the_first_sample_was_shown_and_a_silent_robot_misses_all():
 def test_robots_of_other_names_cannot_be_compared():
     with pytest.raises(ComparisonError, match="robot_a.*only of pepper.*names robot_a, robot_b"):
         compare([track()], {"pepper": heard(messages("pepper"))})
+    with pytest.raises(ComparisonError, match=r"no robot showed.*live\.log"):
+        compare([track()], {"robot_a": heard([])})
 
 
 def test_reactions_of_a_live_bag_are_found_by_type_and_those_of_people_left_out(tmp_path: Path):

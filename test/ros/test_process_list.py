@@ -1,11 +1,17 @@
 """The list of processes that launch file and launcher start, without starting any."""
 
 import argparse
+import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from perreactor_ros.msg import SpeakerBehaviour
+from rclpy.serialization import serialize_message
+from recorded_bags import BEGIN_NS as RECORDED_NS
+from recorded_bags import DEFINITIONS, Raw, sound, write_raw
+from sensor_msgs.msg import Image
 from short_bags import BEGIN_NS, beeps, person, write_bag
 
 from perreactor_model.bundle.manifest import read_manifest
@@ -122,6 +128,20 @@ def test_perception_is_told_the_types_of_the_bag(bag: Path, tmp_path: Path, work
     compressed = write_bag(tmp_path / "compressed", person(video, 0.2, compressed=True))
     parameters = _specs(bag=str(compressed))["perception"].parameters
     assert parameters["image_transport"] == "compressed"
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("audio_common_msgs") is not None, reason="audio_common_msgs is here"
+)
+def test_perception_is_told_no_type_of_sound_that_is_not_installed(tmp_path: Path):
+    picture = serialize_message(Image(height=1, width=1, encoding="mono8", step=1, data=b"0"))
+    messages = [
+        Raw("/image", "sensor_msgs/msg/Image", picture, RECORDED_NS),
+        *sound("AudioDataStamped", np.zeros(640), RECORDED_NS),
+    ]
+    bag = write_raw(tmp_path / "foreign", messages, DEFINITIONS["AudioDataStamped"])
+    parameters = _specs(bag=str(bag))["perception"].parameters
+    assert "audio_type" not in parameters, "it would not come up, and not see either"
 
 
 def test_a_bag_of_encoded_behaviour_needs_no_perception(bundle: Path, tmp_path: Path):

@@ -254,6 +254,7 @@ def test_an_unknown_topic_profile_or_number_of_samples_is_refused(replay, talk, 
         (["--profile", "warm,,stoic"], "--profile"),
         (["--samples", "0"], "--samples"),
         (["--seed", "-1"], "--seed"),
+        (["--against", str(talk)], "no reaction of a robot"),
         (["--out", str(talk / "metadata.yaml" / "x")], "--out"),
     ):
         assert replay(talk, *options) == 2
