@@ -45,11 +45,15 @@ class Route:
 
 @dataclass(frozen=True)
 class BagRoutes:
-    """What of a bag is played; `troubles` say in sentences what is not, and why."""
+    """What of a bag is played; `troubles` say in sentences what is not, and why.
+
+    Those of them that only live nodes have, whose message types must be installed, are `left_out`.
+    """
 
     routes: tuple[Route, ...]
     troubles: tuple[str, ...]
     sources: Sources
+    left_out: tuple[str, ...] = ()
 
     @property
     def needs_perception(self) -> bool:
@@ -77,7 +81,8 @@ def find_routes(bag: Path, bundle: str, topics: TopicOptions | None = None) -> B
     with BagReader(bag) as reader:
         sources = find_sources(reader, manifest.model.visual_input, manifest.model_id, topics)
         troubles = [*reader.troubles, *sources.notes]
-        routes = []
+        routes: list[Route] = []
+        left_out: list[str] = []
         for topic, kind in sources.kinds.items():
             if kind == "audio_info" and not _asks_for_info(sources.audio_type):
                 continue
@@ -85,13 +90,14 @@ def find_routes(bag: Path, bundle: str, topics: TopicOptions | None = None) -> B
             try:
                 message_class = _message_class(type_name)
             except (ImportError, AttributeError) as error:
-                troubles.append(f"{topic} is left out: {type_name} is not installed here ({error})")
+                left_out.append(f"{topic} is left out: {type_name} is not installed here ({error})")
                 continue
             name, profile = _NAMES[kind]
             routes.append(Route(topic, type_name, message_class, name, profile))
+    troubles += left_out
     if not routes:
         raise ReplayError(f"nothing of {bag} can be played: {'; '.join(troubles)}")
-    return BagRoutes(tuple(routes), tuple(troubles), sources)
+    return BagRoutes(tuple(routes), tuple(troubles), sources, tuple(left_out))
 
 
 def _asks_for_info(audio_type: str | None) -> bool:

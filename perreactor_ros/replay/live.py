@@ -22,6 +22,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from perreactor_model.report.contents import LiveTrack, ReactionTrack
 from perreactor_ros import qos
+from perreactor_ros.bag_routes import find_routes
 from perreactor_ros.bringup.launcher import Launcher, Output
 from perreactor_ros.bringup.options import BringupOptions, Robot
 from perreactor_ros.bringup.processes import Parameter, ProcessSpec, bag_process_list
@@ -81,6 +82,8 @@ def replay_live(
     """
     namespace = f"perreactor_replay_{os.getpid()}"
     specs = _processes(replay, namespace)
+    for trouble in find_routes(replay.bag, replay.bundle, replay.topics).left_out:
+        progress(f"{trouble}: the nodes react without it")
     with _Observer(namespace, list(replay.robots)) as observer:
         observer.refuse_company()
         with Launcher(specs[:-1], output=output) as nodes:

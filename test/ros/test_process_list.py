@@ -15,6 +15,7 @@ from sensor_msgs.msg import Image
 from short_bags import BEGIN_NS, beeps, person, write_bag
 
 from perreactor_model.bundle.manifest import read_manifest
+from perreactor_ros.bag_routes import find_routes
 from perreactor_ros.bringup.options import (
     ARGUMENTS,
     BringupError,
@@ -24,6 +25,7 @@ from perreactor_ros.bringup.options import (
 )
 from perreactor_ros.bringup.processes import face_view_process, process_list
 from perreactor_ros.commands import bringup
+from perreactor_ros.parameters import default_of
 
 
 def _specs(environment=None, **arguments):
@@ -142,6 +144,9 @@ def test_perception_is_told_no_type_of_sound_that_is_not_installed(tmp_path: Pat
     bag = write_raw(tmp_path / "foreign", messages, DEFINITIONS["AudioDataStamped"])
     parameters = _specs(bag=str(bag))["perception"].parameters
     assert "audio_type" not in parameters, "it would not come up, and not see either"
+    told = find_routes(bag, default_of("bundle")).left_out
+    assert [each.split(" is left out")[0] for each in told] == ["/microphone", "/microphone/info"]
+    assert "AudioDataStamped is not installed here" in told[0]
 
 
 def test_a_bag_of_encoded_behaviour_needs_no_perception(bundle: Path, tmp_path: Path):
