@@ -13,6 +13,7 @@ Fixtures:
 - `behaviour` (a test): a function that makes a `live_graph.Behaviour`: perception.
 - `bundle` (a session): the folder of the small untrained bundle with attributes as visual input.
 - `face_bundle` (a session): the same with face images as visual input.
+- `hang_up_counts` (a test): processes that the test starts heed SIGHUP, also under `nohup`.
 - `workspace` (a session): the prefix of the built package, with `lib/perreactor_ros/<executable>`.
 
 Modules beside this file import as `from live_graph import ...`.
@@ -20,6 +21,7 @@ Modules beside this file import as `from live_graph import ...`.
 
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,3 +83,11 @@ def bundle() -> Path:
 @pytest.fixture(scope="session")
 def face_bundle() -> Path:
     return find_bundle("untrained_face_image")
+
+
+@pytest.fixture
+def hang_up_counts() -> Iterator[None]:
+    """Processes started by the test heed SIGHUP, even where the tests run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

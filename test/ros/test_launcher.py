@@ -203,14 +203,6 @@ def test_bringup_tells_a_wrong_argument_in_one_line(graph, bundle):
     assert launcher.says("perreactor: error: robots: 'robot a' is no robot name")
 
 
-@pytest.fixture
-def hang_up_counts():
-    """Processes started by the test heed SIGHUP, even where the tests run under `nohup`."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
 @pytest.mark.slow
 def test_under_nohup_a_closed_terminal_ends_nothing(graph, speaker, bundle):
     from perreactor_ros.msg import FacialReaction

@@ -238,7 +238,7 @@ def test_a_namespace_and_exclusions_narrow_what_is_recorded(graph, record):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_recording_with_a_whole_bag(graph, record, number):
+def test_a_signal_ends_the_recording_with_a_whole_bag(hang_up_counts, graph, record, number):
     reactions = publish(graph, FacialReaction, "robot_a/reaction", fill_reaction)
     recorder = record()
     recorder.wait_for("/robot_a/reaction")
