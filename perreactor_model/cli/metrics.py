@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perreactor_model.contract import ATTRIBUTE_COUNT, FRAME_RATE
+
 if TYPE_CHECKING:
     from perreactor_model.metrics.evaluation import Pictures, Progress
     from perreactor_model.metrics.predictions import Predictions
@@ -79,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     pictures = _pictures(arguments)
     predictions = Predictions.from_file(arguments.predictions)
+    _warn_of_lengths(predictions)
     processes = arguments.processes
     if processes is None:
         processes = _processes(predictions)
@@ -107,6 +110,24 @@ def _modes(asked: str | None, predictions: Predictions) -> tuple[str, ...]:
     if asked is None:
         return ("reference", "corrected") if predictions.channels.all() else ("corrected",)
     return ("reference", "corrected") if asked == "both" else (asked,)
+
+
+def _warn_of_lengths(predictions: Predictions) -> None:
+    """Unequal lengths are judged, and are often another frame rate or axes in another order."""
+    pairs = zip(predictions.prediction, predictions.listener, strict=True)
+    unequal = [
+        (clip, made.shape[-2], real.shape[-2])
+        for clip, (made, real) in enumerate(pairs)
+        if made.shape[-2] != real.shape[-2]
+    ]
+    if unequal:
+        clip, made_frames, real_frames = unequal[0]
+        print(
+            f"perreactor: note: clip {clip} has {made_frames} frames in prediction and "
+            f"{real_frames} in listener ({len(unequal)} clips differ): both must come at "
+            f"{FRAME_RATE} frames a second, with axes (N, M, T, {ATTRIBUTE_COUNT})",
+            file=sys.stderr,
+        )
 
 
 def _names(listed: str | None) -> list[str] | None:

@@ -55,6 +55,17 @@ def test_json_holds_the_modes_that_were_asked_for(tmp_path, capsys):
     assert told(capsys, path, "--mode", "corrected") == {"corrected": both["corrected"]}
 
 
+def test_predictions_of_another_length_than_the_real_reactions_are_remarked_on(tmp_path, capsys):
+    swapped = np.random.default_rng(1).random((4, 60, 2, 25), np.float32)
+    path = made(tmp_path / "predictions.npz", prediction=swapped)
+    assert command(path, "--metrics", "FRCorr", "--json") == 0
+    printed = capsys.readouterr()
+    assert "clip 0 has 2 frames in prediction and 60 in listener (4 clips differ)" in printed.err
+    assert set(json.loads(printed.out)) == {"reference", "corrected"}
+    assert command(made(tmp_path / "equal.npz"), "--metrics", "FRCorr", "--json") == 0
+    assert "note" not in capsys.readouterr().err
+
+
 def test_the_command_prints_what_evaluate_gives(capsys):
     figures = told(capsys, GOLDEN, "--mode", "reference")["reference"]
     with np.load(GOLDEN, allow_pickle=False) as golden:
