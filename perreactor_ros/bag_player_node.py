@@ -29,7 +29,7 @@ from perreactor_model.media.playback import Prefetched
 from perreactor_ros import process
 from perreactor_ros.bag_routes import BagRoutes, Route, find_routes
 from perreactor_ros.bags.reader import BagReader
-from perreactor_ros.lifecycle import ManagedNode
+from perreactor_ros.lifecycle import ManagedNode, SingleNode
 from perreactor_ros.messages import stamp
 from perreactor_ros.parameters import Parameter, ParameterError, declare
 from perreactor_ros.play_clock import PlayClock
@@ -127,10 +127,6 @@ class BagPlayerNode(ManagedNode):
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._said: set[str] = set()
-
-    @property
-    def autostart(self) -> bool:
-        return self._values["autostart"]
 
     def configure(self) -> None:
         bag = self.get_parameter("bag").value
@@ -351,24 +347,9 @@ class _Ticks:
             yield tick
 
 
-class _Application:
-    """The process: one node."""
-
-    def __init__(self, namespace: str) -> None:
-        self.player = BagPlayerNode(namespace)
-        self.nodes = [self.player]
-
-    def begin(self) -> None:
-        if self.player.autostart and not self.player.bring_up():
-            raise SystemExit(1)  # the reason is in the log
-
-    def close(self) -> None:
-        self.player.close()
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Play until the recording is over or the process is interrupted."""
-    process.run("bag_player", _Application, args)
+    process.run("bag_player", lambda namespace: SingleNode(BagPlayerNode(namespace)), args)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from perreactor_ros import process, qos
 from perreactor_ros.audio_types import PERREACTOR_CHUNK, ChunkAdapter
 from perreactor_ros.bringup.options import parse_robots
 from perreactor_ros.image_messages import compressed_image, raw_image
-from perreactor_ros.lifecycle import ManagedNode
+from perreactor_ros.lifecycle import ManagedNode, SingleNode
 from perreactor_ros.messages import image_message, nanoseconds, reaction
 from perreactor_ros.msg import AudioChunk, FacialReaction
 from perreactor_ros.parameters import Parameter, ParameterError, declare
@@ -78,10 +78,6 @@ class FaceViewNode(ManagedNode):
         self._recorder: ViewRecorder | None = None
         self._notes: dict[str, str] = {}
         self._dropped = 0
-
-    @property
-    def autostart(self) -> bool:
-        return self._values["autostart"]
 
     # --- Transitions -----------------------------------------------------------------------------
 
@@ -251,23 +247,8 @@ class FaceViewNode(ManagedNode):
                 self.get_logger().info(text) if self.context.ok() else print(text, file=sys.stderr)
 
 
-class _Application:
-    """The process: one node."""
-
-    def __init__(self, namespace: str) -> None:
-        self.view = FaceViewNode(namespace)
-        self.nodes = [self.view]
-
-    def begin(self) -> None:
-        if self.view.autostart and not self.view.bring_up():
-            raise SystemExit(1)  # the reason is in the log
-
-    def close(self) -> None:
-        self.view.close()
-
-
 def main(args: Sequence[str] | None = None) -> None:
-    process.run("face_view", _Application, args)
+    process.run("face_view", lambda namespace: SingleNode(FaceViewNode(namespace)), args)
 
 
 if __name__ == "__main__":

@@ -140,3 +140,19 @@ def _refusing_invalid(node: LifecycleNode, change_state: Callable) -> Callable:
             return response
 
     return guarded
+
+
+class SingleNode:
+    """The application (process.py) of one managed node, which has a parameter `autostart`."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        self._node = node
+        self.nodes = [node]
+
+    def begin(self) -> None:
+        """Bring the node up where it is to start by itself; without it, the process ends."""
+        if self._node.get_parameter("autostart").value and not self._node.bring_up():
+            raise SystemExit(1)  # the reason is in the log
+
+    def close(self) -> None:
+        self._node.close()

@@ -23,7 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from perreactor_model.media.playback import PlaybackSettings, Prefetched, play
 from perreactor_model.media.video import PictureFrame, SoundBlock
 from perreactor_ros import process
-from perreactor_ros.lifecycle import ManagedNode
+from perreactor_ros.lifecycle import ManagedNode, SingleNode
 from perreactor_ros.messages import audio_message, stamp
 from perreactor_ros.msg import AudioChunk
 from perreactor_ros.parameters import Parameter, ParameterError, declare
@@ -92,10 +92,6 @@ class PlayerNode(ManagedNode):
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._slips = 0
-
-    @property
-    def autostart(self) -> bool:
-        return self._values["autostart"]
 
     def configure(self) -> None:
         self._settings = self._read_settings()
@@ -231,23 +227,8 @@ def picture_message(rgb: np.ndarray, encoding: str, frame_id: str) -> Image | Co
     return message
 
 
-class _Application:
-    """The process: one node."""
-
-    def __init__(self, namespace: str) -> None:
-        self.player = PlayerNode(namespace)
-        self.nodes = [self.player]
-
-    def begin(self) -> None:
-        if self.player.autostart and not self.player.bring_up():
-            raise SystemExit(1)  # the reason is in the log
-
-    def close(self) -> None:
-        self.player.close()
-
-
 def main(args: Sequence[str] | None = None) -> None:
-    process.run("player", _Application, args)
+    process.run("player", lambda namespace: SingleNode(PlayerNode(namespace)), args)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,31 @@ from perreactor_model.metrics.compiling import compiled
 
 
 @compiled(error_model="numpy", nogil=True)
+def _outside(
+    frames: np.ndarray,
+    first: int,
+    count: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    first_channel: int,
+    channels: int,
+    work: np.ndarray,
+) -> None:
+    """work[i] = squared distance to the box of frame first + i; frames (C, >= first + count)."""
+    for index in range(count):
+        work[index] = 0.0
+    for channel in range(channels):
+        lowest, highest = low[first_channel + channel], high[first_channel + channel]
+        values = frames[first_channel + channel, first : first + count]
+        for index in range(count):
+            value = values[index]
+            under, over = lowest - value, value - highest
+            outside = under if under > over else over
+            outside = outside if outside > 0 else np.float32(0)
+            work[index] += outside * outside
+
+
+@compiled(error_model="numpy", nogil=True)
 def rows_outside(
     rows: np.ndarray,
     count: int,
@@ -30,17 +55,7 @@ def rows_outside(
     rows: forward layout (C, >= count); low, high (C,) float32; work float32 (>= count);
     left float64 (count + 1). O(count * channels).
     """
-    for index in range(count):
-        work[index] = 0.0
-    for channel in range(channels):
-        lowest, highest = low[first_channel + channel], high[first_channel + channel]
-        values = rows[first_channel + channel]
-        for index in range(count):
-            value = values[index]
-            under, over = lowest - value, value - highest
-            outside = under if under > over else over
-            outside = outside if outside > 0 else np.float32(0)
-            work[index] += outside * outside
+    _outside(rows, 0, count, low, high, first_channel, channels, work)
     total = 0.0
     left[count] = total
     for index in range(count - 1, -1, -1):
@@ -64,17 +79,7 @@ def columns_outside(
 
     `pad` is warping.PAD, where the columns begin.
     """
-    for index in range(count):
-        work[index] = 0.0
-    for channel in range(channels):
-        lowest, highest = low[first_channel + channel], high[first_channel + channel]
-        values = columns[first_channel + channel, pad : pad + count]
-        for index in range(count):
-            value = values[index]
-            under, over = lowest - value, value - highest
-            outside = under if under > over else over
-            outside = outside if outside > 0 else np.float32(0)
-            work[index] += outside * outside
+    _outside(columns, pad, count, low, high, first_channel, channels, work)
     total = 0.0
     left[count] = total
     for index in range(count):  # backward layout: the last column stands first

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -165,17 +164,3 @@ def sample_of(topic: str) -> int:
     """Which sample of a robot's reactions a topic carries: `<robot>/sample_3/reaction`."""
     found = re.search(r"/sample_(\d+)/[^/]+$", topic)
     return int(found[1]) if found else 0
-
-
-def reaction_tracks(messages: Iterable[tuple[str, Any]]) -> list[ReactionTrack]:
-    """One track for each robot and sample in `FacialReaction` messages, given with their topics.
-
-    In the order in which they first spoke. A track bears the robot's first profile.
-    """
-    rows: dict[tuple[str, int], ReactionRows] = {}
-    for topic, message in messages:
-        key = (message.robot, sample_of(topic))
-        if key not in rows:
-            rows[key] = ReactionRows(message.robot, message.listener_profile, key[1])
-        rows[key].add(message)
-    return [each.track() for each in rows.values()]
