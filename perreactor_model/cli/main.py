@@ -38,6 +38,12 @@ COMMANDS = {
     "bringup": Command("perreactor_ros.commands.bringup", "start the nodes, without ros2 launch"),
     "replay": Command("perreactor_ros.commands.replay", "react to a recorded bag, and judge it"),
     "record": Command("perreactor_ros.commands.record", "record a running graph into a bag"),
+    "attributes": Command(
+        "perreactor_model.cli.attributes", "measure the facial attributes of a person in a video"
+    ),
+    "profile": Command(
+        "perreactor_model.cli.profile", "make listener profiles from people, and look at them"
+    ),
     "metrics": Command("perreactor_model.cli.metrics", "score predictions, exactly and fast"),
     "generate": Command("perreactor_model.cli.generate", "generate reactions to a recording"),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
