@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perreactor_model.contract import ATTRIBUTE_COUNT, FRAME_RATE
+import numpy as np
+
+from perreactor_model.contract import ATTRIBUTE_COUNT, ATTRIBUTES, FRAME_RATE, attribute_ranges
 
 if TYPE_CHECKING:
     from perreactor_model.metrics.evaluation import Pictures, Progress
@@ -23,6 +25,10 @@ _MODES = ("reference", "corrected", "both")
 _MOST_PROCESSES = 8
 _WORTH_PROCESSES = 2e8
 """Values compared, above which starting processes (a second or two) pays."""
+
+_SCALE_TOLERANCE = 0.25
+"""Beyond its range, an attribute is on another scale rather than a little off."""
+_CLIPS_LOOKED_AT = 50
 
 _ARRAYS = """\
 arrays read, N clips, M reactions to each, T frames at 25 a second:
@@ -82,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     pictures = _pictures(arguments)
     predictions = Predictions.from_file(arguments.predictions)
     _warn_of_lengths(predictions)
+    _warn_of_scale(predictions)
     processes = arguments.processes
     if processes is None:
         processes = _processes(predictions)
@@ -128,6 +135,27 @@ def _warn_of_lengths(predictions: Predictions) -> None:
             f"{FRAME_RATE} frames a second, with axes (N, M, T, {ATTRIBUTE_COUNT})",
             file=sys.stderr,
         )
+
+
+def _warn_of_scale(predictions: Predictions) -> None:
+    """Action units from 0 to 5, or affect from 1 to 9, are judged as they are, and mean little."""
+    low, high = attribute_ranges()
+    for name in ("listener", "speaker"):
+        clips = getattr(predictions, name) or ()
+        for clip in range(min(len(clips), _CLIPS_LOOKED_AT)):
+            frames = clips[clip]
+            beyond = np.maximum(frames - high, low - frames).max(axis=0)
+            beyond[~predictions.channels] = 0.0
+            worst = int(np.argmax(beyond))
+            if beyond[worst] > _SCALE_TOLERANCE:
+                values = frames[:, worst]
+                print(
+                    f"perreactor: note: {name} holds {ATTRIBUTES[worst]} from {values.min():g} to "
+                    f"{values.max():g} (clip {clip}), outside {low[worst]:g} to {high[worst]:g}: "
+                    "the metrics expect the contract's ranges, so distances are not comparable",
+                    file=sys.stderr,
+                )
+                break
 
 
 def _names(listed: str | None) -> list[str] | None:

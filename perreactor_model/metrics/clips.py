@@ -132,6 +132,8 @@ class MappedArchive:
         self._folder: str | None = None
         if not self.path.exists():
             raise FileNotFoundError(f"there is no file {self.path}")
+        if self.path.is_dir():
+            raise ValueError(f"{self.path} is a folder: give the .npz file itself")
         try:
             with zipfile.ZipFile(self.path) as archive:
                 self._members = {

@@ -31,7 +31,7 @@ _ROWS: dict[str, tuple[str, str, str]] = {
 _REFERENCE_ROWS = {
     "FRCorr": ("higher", "M", "as corrected, summed over samples; a still channel scores 0"),
     "FRDist": ("lower", "0", "as corrected, summed over samples"),
-    "FRSyn": ("lower", "0", "frames from the speaker either way; 49 where a channel is still"),
+    "FRSyn": ("lower", "", "frames from the speaker either way; 49 where a channel is still"),
 }
 
 _TITLES = {

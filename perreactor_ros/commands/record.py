@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import signal
 import sys
 import threading
@@ -29,6 +30,8 @@ STORAGES = ("mcap", "sqlite3")
 _LOOK_SECONDS = 0.25
 _SPIN_SECONDS = 0.1
 _PROGRESS_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0
+"""Without a message for so long from the beginning, say what is waited for."""
 
 _DESCRIPTION = """\
 Records the topics of a running graph into a bag, until Ctrl-C: camera, microphone, encoded speaker
@@ -55,7 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep SpeakerBehaviour, FacialReaction and ReactorState only: no face and no voice",
     )
-    parser.add_argument("--seconds", type=float, help="stop by itself after this time")
+    parser.add_argument(
+        "--seconds", type=float, help="stop by itself so long after the first message"
+    )
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="(default: mcap)")
     parser.add_argument("--namespace", default="/", help="record what is below it (default: all)")
     parser.add_argument(
@@ -144,28 +149,39 @@ def _record(
     stopped: threading.Event,
     limit: float | None,
 ) -> float:
-    """Receive until stopped, or the bag cannot be written; returns for how many seconds."""
+    """Receive until stopped, or the bag cannot be written; returns for how many seconds.
+
+    The seconds count from the first message, for discovery takes a while; where none comes, from
+    the beginning, and a little longer.
+    """
     from rclpy.executors import SingleThreadedExecutor
 
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
-    begin = time.monotonic()
-    look = shown = begin
+    counted = look = shown = time.monotonic()
+    heard = False
+    waiting = counted + _PATIENCE_SECONDS
     try:
         while not stopped.is_set() and recording.failure is None:
             now = time.monotonic()
-            if limit is not None and now - begin >= limit:
+            if not heard and recording.messages:
+                heard, counted = True, now
+            grace = 0.0 if heard else _PATIENCE_SECONDS
+            if limit is not None and now - counted >= limit + grace:
                 break
+            if not heard and now >= waiting:
+                console.tell(f"Still waiting: looking for {node.selection.describe()}.")
+                waiting = math.inf
             if now >= look:
                 node.look()
                 look = time.monotonic() + _LOOK_SECONDS
             if now >= shown:
-                console.progress(now - begin, recording)
+                console.progress(now - counted, recording)
                 shown = now + _PROGRESS_SECONDS
             executor.spin_once(timeout_sec=_SPIN_SECONDS)
     finally:
         executor.shutdown(timeout_sec=0)
-    return time.monotonic() - begin
+    return time.monotonic() - counted
 
 
 def _conclude(

@@ -66,6 +66,20 @@ def test_predictions_of_another_length_than_the_real_reactions_are_remarked_on(t
     assert "note" not in capsys.readouterr().err
 
 
+def test_attributes_on_another_scale_are_remarked_on(tmp_path, capsys):
+    reactions = np.random.default_rng(1).random((4, 60, 25), np.float32)
+    reactions[2, :, 3] *= 5
+    assert command(made(tmp_path / "predictions.npz", listener=reactions)) == 0
+    notes = capsys.readouterr().err
+    assert "listener holds AU6 from" in notes and "(clip 2), outside 0 to 1" in notes
+    assert "speaker holds" not in notes
+
+
+def test_a_folder_is_refused_by_name(tmp_path, capsys):
+    assert command(tmp_path) == 2
+    assert f"{tmp_path} is a folder: give the .npz file itself" in capsys.readouterr().err
+
+
 def test_the_command_prints_what_evaluate_gives(capsys):
     figures = told(capsys, GOLDEN, "--mode", "reference")["reference"]
     with np.load(GOLDEN, allow_pickle=False) as golden:

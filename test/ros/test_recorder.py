@@ -292,6 +292,19 @@ def test_a_recording_ends_by_itself_after_its_seconds(graph, record):
     assert recorder.process.says("none appeared") == 1
 
 
+def test_its_seconds_count_from_the_first_message(graph, record):
+    publish(graph, FacialReaction, "robot_a/reaction", fill_reaction)
+    recorder = record("--seconds", "1")
+    graph.wait_until(lambda: not recorder.process.running, "the end of the recording")
+    stamps = [message.time_ns for message in read(recorder.out)["/robot_a/reaction"]]
+    assert stamps[-1] - stamps[0] > 0.8e9
+
+
+def test_a_recorder_to_which_nothing_comes_says_what_it_waits_for(graph, record):
+    recorder = record()
+    recorder.process.wait_for_line("Still waiting: looking for topics of images, sound")
+
+
 def test_a_full_disk_ends_the_recording_and_what_was_written_can_be_read(graph, tmp_path):
     images = publish(graph, Image, "image", fill_large_image)
     bag = tmp_path / "bag"
