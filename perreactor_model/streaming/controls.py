@@ -5,8 +5,8 @@ speaker, `replay:<file>` plays a recorded reaction. Each is chosen like a listen
 """
 
 import math
-from collections.abc import Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -27,14 +27,27 @@ _RANDOM_SECONDS = 0.5
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-class Control(Protocol):
-    """A reaction that needs no network: one frame of the speaker in, one frame of reaction out."""
+class Control(ABC):
+    """A reaction that needs no network: one frame of the speaker in, one frame of reaction out.
 
+    Controls of the same kind and `key` are equal: chosen again while it still sounds, a control
+    goes on.
+    """
+
+    key: Hashable = None
+
+    @abstractmethod
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
         """Attributes (25,) and coefficients (58,), float32, in answer to this frame."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Control) and (type(self), self.key) == (type(other), other.key)
 
-class Neutral:
+    def __hash__(self) -> int:
+        return hash((type(self), self.key))
+
+
+class Neutral(Control):
     """A face at rest."""
 
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +55,7 @@ class Neutral:
         return neutral_attributes(), np.zeros(COEFFICIENT_COUNT, np.float32)
 
 
-class Mime:
+class Mime(Control):
     """The speaker's own attributes and coefficients; what is unknown of them is neutral."""
 
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -56,10 +69,11 @@ class Mime:
         )
 
 
-class Random:
+class Random(Control):
     """Smooth noise: each attribute is uniform over its range, coefficients stay at zero."""
 
     def __init__(self, seed: int, robot: str, sample: int) -> None:
+        self.key = (seed, robot, sample)
         name = f"{robot}/random-control"
         self._noise = LatentNoise(ATTRIBUTE_COUNT, _RANDOM_SECONDS, seed, name, sample)
         self._low, self._high = attribute_ranges()
@@ -72,11 +86,12 @@ class Random:
         return attributes, np.zeros(COEFFICIENT_COUNT, np.float32)
 
 
-class Replay:
-    """A recorded reaction, looped: row k answers frame k."""
+class Replay(Control):
+    """A recorded reaction (frames, 83), looped: row k answers frame k."""
 
-    def __init__(self, name: str) -> None:
-        self._rows = read_replay(name)
+    def __init__(self, rows: np.ndarray) -> None:
+        self.key = id(rows)  # a file that has changed since is another recording
+        self._rows = rows
 
     def at(self, frame: SpeakerFrame) -> tuple[np.ndarray, np.ndarray]:
         """The recorded row for this frame."""
@@ -84,10 +99,16 @@ class Replay:
         return row[:ATTRIBUTE_COUNT], row[ATTRIBUTE_COUNT:]
 
 
-def make_control(name: str, seed: int, robot: str, sample: int) -> Control:
-    """The control condition of this name. Raises ProfileError if a replay cannot be read."""
+def make_control(
+    name: str, seed: int, robot: str, sample: int, recording: np.ndarray | None = None
+) -> Control:
+    """The control condition of this name.
+
+    `recording` is what `replay:<file>` plays, if it was read already. Raises ProfileError if it
+    cannot be read.
+    """
     if name.startswith(REPLAY_PREFIX):
-        return Replay(name)
+        return Replay(read_replay(name) if recording is None else recording)
     makers: dict[str, Callable[[], Control]] = {
         "neutral": Neutral,
         "mime": Mime,

@@ -18,6 +18,7 @@ import numpy as np
 
 from perreactor_model.contract import FRAME_NS, FRAME_RATE
 from perreactor_model.profiles import GENERIC, ProfileStore
+from perreactor_model.streaming.choice import Choice, choose
 from perreactor_model.streaming.frames import Reaction, SpeakerFrame
 from perreactor_model.streaming.noise import HeldNoise, LatentNoise
 from perreactor_model.streaming.presence import SpeakerPresence
@@ -38,8 +39,8 @@ class EngineSettings:
     """How an engine runs a bundle; checked once, here.
 
     `step` frames are answered in one call; `window` is the number of past frames in view, 0 for
-    the bundle's own. Seconds are of frame time. `beta` weighs the pattern (Eq. 7), None for the
-    bundle's own.
+    the bundle's own. Seconds are of frame time. `beta` weighs the pattern (Eq. 7) of robots that
+    are given no beta of their own, None for the bundle's; generic reactions have no pattern.
     """
 
     device: str = "auto"
@@ -59,10 +60,7 @@ class EngineSettings:
         for name in ("threads", "step", "window", "seed", "blend_frames"):
             if not isinstance(getattr(self, name), Integral):
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give a whole number")
-        if self.beta is not None and not (
-            isinstance(self.beta, Real) and 0.0 <= float(self.beta) < np.inf
-        ):
-            raise ValueError(f"beta is {self.beta!r}: give a finite number of 0 or more, or None")
+        check_beta(self.beta)
         if not 1 <= self.step <= FRAME_RATE:
             raise ValueError(f"step is {self.step}: give 1 to {FRAME_RATE} frames")
         if self.window < 0:
@@ -74,6 +72,12 @@ class EngineSettings:
             value = getattr(self, name)
             if not isinstance(value, Real) or not float(value) >= 0.0:
                 raise ValueError(f"{name} is {value!r}: give 0 or more seconds")
+
+
+def check_beta(beta: float | None) -> None:
+    """Raise ValueError unless this can weigh a pattern."""
+    if beta is not None and not (isinstance(beta, Real) and 0.0 <= float(beta) < np.inf):
+        raise ValueError(f"beta is {beta!r}: give a finite number of 0 or more, or None")
 
 
 class ReactionEngine:
@@ -111,12 +115,11 @@ class ReactionEngine:
         distribution = load_graph(bundle, "distribution", device, threads)
         self.provider = distribution.get_providers()[0]
         self._speaker = SpeakerSide(distribution, config, self.settings.step)
-        beta = config.beta if self.settings.beta is None else self.settings.beta
+        self._beta = config.beta if self.settings.beta is None else self.settings.beta
         self._synthesis = Synthesis(
             load_graph(bundle, "decoder_generic", device, threads),
             load_graph(bundle, "decoder_personal", device, threads),
             config,
-            beta,
             self.settings.blend_frames,
         )
 
@@ -134,14 +137,16 @@ class ReactionEngine:
     def add_robot(
         self,
         robot: str,
-        profile: str = GENERIC,
+        profile: str | Choice = GENERIC,
         sample: int = 0,
         noise: np.ndarray | None = None,
+        beta: float | None = None,
     ) -> None:
         """Let a robot listen. It starts with an empty past of its own and sees the speaker's.
 
-        `sample` tells several reactions of the same robot apart. `noise` (feature_size,) holds eps
-        instead of drawing it. Raises ProfileError, and ValueError if the robot listens already.
+        `profile` is a name, a blend, or one read already. `sample` tells several reactions of the
+        same robot apart. `noise` (feature_size,) holds eps instead of drawing it. `beta` as in
+        `set_beta`. Raises ProfileError, and ValueError if the robot listens already.
         """
         if (robot, sample) in self._robots:
             raise ValueError(f"robot '{robot}' (sample {sample}) listens already")
@@ -149,8 +154,8 @@ class ReactionEngine:
         self._robots[robot, sample] = RobotState(
             robot,
             sample,
-            profile,
-            self.profiles,
+            self._choice(profile),
+            self._beta_of(beta),
             LatentNoise(self._feature_size, settings.noise_seconds, settings.seed, robot, sample)
             if noise is None
             else HeldNoise(noise),
@@ -165,16 +170,37 @@ class ReactionEngine:
         for key in self._samples_of(robot):
             del self._robots[key]
 
-    def set_profile(self, robot: str, profile: str) -> None:
-        """Fade a robot to another profile. Raises ProfileError, ValueError for an unknown robot."""
-        self.profiles.check(profile)
+    def set_profile(self, robot: str, profile: str | Choice) -> None:
+        """Fade a robot to another profile: a name, a blend, or one that `choose` has read.
+
+        Only a name makes the engine read files. Raises ProfileError, and ValueError for an unknown
+        robot; nothing changes then.
+        """
+        choice = self._choice(profile)
         for key in self._samples_of(robot):
-            self._robots[key].set_profile(profile)
+            self._robots[key].set_profile(choice)
+
+    def set_beta(self, robot: str, beta: float | None) -> None:
+        """Fade a robot to another weight of its pattern (Eq. 7), None for the settings' own.
+
+        0 leaves PAG's decoder without a pattern; generic reactions and control conditions have
+        none, and stay as they are. Raises ValueError.
+        """
+        weight = self._beta_of(beta)
+        for key in self._samples_of(robot):
+            self._robots[key].set_beta(weight)
 
     def set_enabled(self, robot: str, enabled: bool) -> None:
         """Let a robot's face go to rest and fall silent, or wake it again. Raises ValueError."""
         for key in self._samples_of(robot):
             self._robots[key].enabled = enabled
+
+    def _choice(self, profile: str | Choice) -> Choice:
+        return choose(self.profiles, profile) if isinstance(profile, str) else profile
+
+    def _beta_of(self, beta: float | None) -> float:
+        check_beta(beta)
+        return float(self._beta if beta is None else beta)
 
     def _samples_of(self, robot: str) -> list[tuple[str, int]]:
         keys = [key for key in self._robots if key[0] == robot]

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from perreactor_model.contract import COEFFICIENT_COUNT, neutral_attributes
-from perreactor_model.profiles import GENERIC, REPLAY_PREFIX, ProfileStore, control_names
+from perreactor_model.streaming.choice import Choice
 from perreactor_model.streaming.controls import Control, make_control
-from perreactor_model.streaming.fade import GENERIC_SOURCE, PERSONAL_SOURCE, Mix, ProfileFade
+from perreactor_model.streaming.fade import (
+    GENERIC_SOURCE,
+    PERSONAL_SOURCE,
+    Mix,
+    ProfileFade,
+    Source,
+)
 from perreactor_model.streaming.noise import HeldNoise, LatentNoise
 from perreactor_model.streaming.presence import Ramp, smooth_step
 
@@ -47,10 +53,10 @@ class RobotState:
         self,
         robot: str,
         sample: int,
-        profile: str,
-        store: ProfileStore,
+        choice: Choice,
+        beta: float,
         noise: LatentNoise | HeldNoise,
-        make: Callable[[str], Control],
+        make: ControlMaker,
         fade_seconds: float,
         fade_frames: float,
         blend_frames: int,
@@ -59,31 +65,37 @@ class RobotState:
         self.sample = sample
         self.noise = noise
         self.enabled = True
-        self._store = store
+        self._choice = choice
+        self._beta = beta
         self._make = make
-        self._controls: dict[str, Control] = {}
         self._blend_frames = blend_frames
         self._enable_ramp = Ramp(1.0, fade_seconds, fade_seconds)
         self._seam_from: Face | None = None
         self._seam_frame = 0
         self._shown: Face | None = None
         self.reacted = NEUTRAL_FACE
-        self.profile = profile
-        self.fade = ProfileFade(self._mix_of(profile), fade_frames)
+        self.fade = ProfileFade(self._mix(), fade_frames)
 
     @property
     def silent(self) -> bool:
         """True when the robot is disabled and its face has come to rest: nothing is to be said."""
         return not self.enabled and self._enable_ramp.gain == 0.0
 
-    def set_profile(self, profile: str) -> None:
-        """Begin to fade to another profile. Raises ProfileError and changes nothing if unknown."""
-        self.fade.change(self._mix_of(profile))
-        self.profile = profile
+    @property
+    def profile(self) -> str:
+        """The profile that was set last."""
+        return self._choice.name
 
-    def control(self, source: str) -> Control:
-        """The control condition that is one of the sources of the mix."""
-        return self._controls[source]
+    def set_profile(self, choice: Choice) -> None:
+        """Begin to fade to another profile."""
+        self._choice = choice
+        self.fade.change(self._mix())
+
+    def set_beta(self, beta: float) -> None:
+        """Begin to fade to another weight of the pattern."""
+        if beta != self._beta:
+            self._beta = beta
+            self.fade.change(self._mix())
 
     def begin_seam(self) -> None:
         """Something broke the flow of frames: go on from the face that was shown last."""
@@ -104,16 +116,21 @@ class RobotState:
         self._shown = shown
         return shown
 
-    def _mix_of(self, profile: str) -> Mix:
-        if profile == GENERIC:
-            return Mix({GENERIC_SOURCE: 1.0})
-        if profile.startswith(REPLAY_PREFIX) or profile in control_names("facial_attributes"):
-            self._store.check(profile)
-            self._controls[profile] = self._make(profile)
-            return Mix({profile: 1.0})
-        return Mix({PERSONAL_SOURCE: 1.0}, self._store.get(profile).pattern)
+    def _mix(self) -> Mix:
+        choice = self._choice
+        weights: dict[Source, float] = {
+            name
+            if name in (GENERIC_SOURCE, PERSONAL_SOURCE)
+            else self._make(name, choice.recording): weight
+            for name, weight in choice.weights.items()
+        }
+        return Mix(weights, choice.pattern, self._beta)
 
 
-def control_maker(seed: int, robot: str, sample: int) -> Callable[[str], Control]:
+ControlMaker = Callable[[str, np.ndarray | None], Control]
+"""Makes a robot's control condition of this name; the array is what `replay:<file>` plays."""
+
+
+def control_maker(seed: int, robot: str, sample: int) -> ControlMaker:
     """A function that makes this robot's control conditions by name."""
-    return lambda name: make_control(name, seed, robot, sample)
+    return lambda name, recording: make_control(name, seed, robot, sample, recording)

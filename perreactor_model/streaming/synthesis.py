@@ -1,6 +1,7 @@
 """From N(mu_t, sigma_t) to faces: latents, one batched call a decoder, the mix of sources.
 
-z_t = mu_t + sigma_t * eps_t for GAG's decoder (Eq. 5), + beta * pattern for PAG's (Eq. 7).
+z_t = mu_t + sigma_t * eps_t for GAG's decoder (Eq. 5), + beta * pattern for PAG's (Eq. 7): beta has
+no say in generic reactions.
 
 With the `aligned` decoder a robot's lane runs for ever. The `paper` decoder walks along positions
 of a block of W frames: at W the next block starts in a lane of its own, and the two are
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perreactor_model.networks.config import ModelConfig
+from perreactor_model.streaming.controls import Control
 from perreactor_model.streaming.fade import GENERIC_SOURCE, PERSONAL_SOURCE, Mix
 from perreactor_model.streaming.frames import SpeakerFrame
 from perreactor_model.streaming.lanes import DecoderLanes, RobotKey
@@ -35,13 +37,11 @@ class Synthesis:
         generic: onnxruntime.InferenceSession,
         personal: onnxruntime.InferenceSession,
         config: ModelConfig,
-        beta: float,
         blend_frames: int,
     ) -> None:
         self._window = config.window
         self._blocks = config.decoder == "paper"
         self._blend_frames = blend_frames
-        self._beta = np.float32(beta)
         slots = config.window + (blend_frames if self._blocks else 0)
         self._decoders = {
             GENERIC_SOURCE: DecoderLanes(generic, config, slots),
@@ -83,8 +83,8 @@ class Synthesis:
         for part in self._parts(step.numbers):
             for source, lanes in self._decoders.items():
                 self._run(source, lanes, step.part(part), part.start, memory[source], sums)
-        for key, state in robots.items():
-            _add_controls(sums[key], state, frames, mixes[key])
+        for key in robots:
+            _add_controls(sums[key], frames, mixes[key])
         return {key: weighted.faces() for key, weighted in sums.items()}
 
     def _parts(self, numbers: np.ndarray) -> list[slice]:
@@ -140,7 +140,7 @@ class Synthesis:
         if source == PERSONAL_SOURCE:
             for order, mix in enumerate(step.mixes[key]):
                 if mix.pattern is not None:
-                    latent[order] += self._beta * mix.pattern
+                    latent[order] += np.float32(mix.beta) * mix.pattern
         return latent
 
 
@@ -204,10 +204,10 @@ def _needs_network(mix: Mix) -> bool:
 
 
 def _add_controls(
-    weighted: _WeightedFaces, state: RobotState, frames: Sequence[SpeakerFrame], mixes: list[Mix]
+    weighted: _WeightedFaces, frames: Sequence[SpeakerFrame], mixes: list[Mix]
 ) -> None:
     for order, (frame, mix) in enumerate(zip(frames, mixes, strict=True)):
         for source, weight in mix.weights.items():
-            if source not in (GENERIC_SOURCE, PERSONAL_SOURCE) and weight > 0.0:
-                attributes, coefficients = state.control(source).at(frame)
+            if isinstance(source, Control) and weight > 0.0:
+                attributes, coefficients = source.at(frame)
                 weighted.add_one(order, weight, attributes, coefficients)
