@@ -149,7 +149,8 @@ class _Search:
     def _behaviours(self) -> tuple[list[str], list[str]]:
         """Topics of encoded behaviour that fits the bundle, and those an analyzer filled."""
         named = self._options.behaviour
-        topics = self._of((BEHAVIOUR,))
+        listeners = {f"/{topic.lstrip('/')}" for topic in self._options.real}
+        topics = [topic for topic in self._of((BEHAVIOUR,)) if topic not in listeners]
         if named is not None:
             topics = [self._named(named, (BEHAVIOUR,), "--behaviour-topic")]
         encoded, described = [], []
@@ -205,8 +206,9 @@ class _Search:
         return self._one(topics, ("/robot_speaking",), "when the robot speaks")
 
     def _real(self) -> tuple[str, ...]:
-        types = (ACTION_UNITS, REACTION)
         if self._options.real:
+            # Behaviour is a speaker's unless it is named: perception may look at a listener too.
+            types = (ACTION_UNITS, REACTION, BEHAVIOUR)
             return tuple(self._named(each, types, "--real-topic") for each in self._options.real)
         topics = self._of((ACTION_UNITS,))
         for topic in self._of((REACTION,)):

@@ -122,7 +122,11 @@ class SpeakerRows:
 
 
 class RealRows:
-    """What the real listener's face did, from `FacialReaction` or `hri_msgs/FacialActionUnits`."""
+    """What the real listener's face did.
+
+    From `FacialReaction`, `hri_msgs/FacialActionUnits`, or the `SpeakerBehaviour` of a perception
+    that looks at the listener.
+    """
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
         self._source = source
@@ -131,15 +135,22 @@ class RealRows:
     def add(self, message: Any, received_ns: int) -> None:
         """Append a message; one without a stamp counts for when it was recorded."""
         stamp_ns = nanoseconds(message.header.stamp) or received_ns
-        units = hasattr(message, "intensity")
-        attributes = action_unit_attributes(message) if units else reaction(message).attributes
-        self._rows.append(stamp_ns, attributes)
+        self._rows.append(stamp_ns, _real_attributes(message))
 
     def track(self) -> RealTrack:
         """All of it so far, in order of stamps; of equal stamps the first counts."""
         rows = self._rows.rows()
         _, order = np.unique(rows["stamp_ns"], return_index=True)
         return RealTrack(self._source, rows["stamp_ns"][order], rows["attributes"][order])
+
+
+def _real_attributes(message: Any) -> np.ndarray:
+    """The 25 attributes of a message of any of these types, NaN where unknown."""
+    if hasattr(message, "intensity"):
+        return action_unit_attributes(message)
+    if hasattr(message, "token"):
+        return speaker_frame(message).attributes
+    return reaction(message).attributes
 
 
 def action_unit_attributes(message: Any) -> np.ndarray:

@@ -434,3 +434,11 @@ def test_the_raw_camera_serves_where_it_is_there_twice(face_bundle, tmp_path):
     assert (found.image, found.compressed) == ("/camera/image", False)
     found = sources(write_bag(tmp_path / "once", [pictures[0], pictures[3]]), bundle)
     assert (found.image, found.compressed) == ("/camera/image/compressed", True)
+
+
+def test_perception_of_the_listener_is_scored_against_where_it_is_named(loaded, tmp_path):
+    faces = [("/listener/speaker/behaviour", described(index), BEGIN_NS) for index in range(3)]
+    bag = write_bag(tmp_path / "both", [*conversation(3, real=False), *faces])
+    found = sources(bag, loaded, real=("listener/speaker/behaviour",))
+    assert found.real == ("/listener/speaker/behaviour",)
+    assert found.attributes == "/speaker/attributes"

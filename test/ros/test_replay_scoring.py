@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from perreactor_ros.msg import SpeakerBehaviour
 
 from perreactor_model.contract import ATTRIBUTES, FRAME_NS
 from perreactor_model.report.contents import ReactionTrack, RealTrack, SpeakerTrack
@@ -207,3 +208,15 @@ def test_a_real_track_is_in_order_of_stamps():
     track = rows.track()
     assert (track.stamp_ns / 1e9).tolist() == [1, 2, 3, 7], "without a stamp: when it was recorded"
     assert track.attributes[:, 0] == pytest.approx([0.1, 0.2, 0.3, 0.0])
+
+
+def test_a_real_track_takes_the_behaviour_of_a_perception_as_far_as_it_is_known():
+    rows = RealRows("/listener/speaker/behaviour")
+    for second, known in enumerate((True, False), 1):
+        message = SpeakerBehaviour(attributes_known=known)
+        message.header.stamp.sec = second
+        message.attributes = np.full(25, 0.25, np.float32)
+        rows.add(message, 0)
+    track = rows.track()
+    assert (track.attributes[0] == 0.25).all()
+    assert np.isnan(track.attributes[1]).all()
