@@ -1,0 +1,201 @@
+"""The analyzer of faces: pictures in, facial attributes and head pose out.
+
+Two stages, so that a recording can be measured once and read with a neutral face learnt from all
+of it: `measure` looks at a picture (mesh, head pose, visibility, named measurements), `interpret`
+reads attributes from what was measured and a neutral face. `analyze` is both, with the neutral face
+that is learnt from the person as the pictures come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from perreactor_model.contract import ACTION_UNIT_SLICE, ATTRIBUTE_COUNT
+from perreactor_model.face_analysis.action_units import ActionUnitReader
+from perreactor_model.face_analysis.head_pose import HeadPlace, frontal_face, translation
+from perreactor_model.face_analysis.landmarks import FollowSettings, LandmarkFinder
+from perreactor_model.face_analysis.measurements import (
+    MEASUREMENT_COUNT,
+    REGION_COUNT,
+    measure,
+    without_hidden,
+)
+from perreactor_model.face_analysis.mesh_model import AnalyzerMissing
+from perreactor_model.face_analysis.neutral import NeutralFace, NeutralSettings
+from perreactor_model.face_analysis.observation import FaceAnalyzer, FaceObservation
+from perreactor_model.face_analysis.smoothing import OneEuroSettings
+from perreactor_model.face_analysis.visibility import visible_regions
+from perreactor_model.vision.detector import FaceBox
+
+__all__ = [
+    "ANALYZERS", "AnalyzerMissing", "AnalyzerSettings", "LandmarkAnalyzer", "Measured",
+    "open_analyzer",
+]  # fmt: skip
+
+ANALYZERS = ("landmarks",)
+"""Names for `open_analyzer`."""
+
+
+@dataclass(frozen=True)
+class AnalyzerSettings:
+    """How faces are followed, how neutral faces are learnt and how much is smoothed."""
+
+    follow: FollowSettings = field(default_factory=FollowSettings)
+    neutral: NeutralSettings = field(default_factory=NeutralSettings)
+    smoothing: OneEuroSettings = field(default_factory=OneEuroSettings)
+
+
+def open_analyzer(
+    name: str = "landmarks", settings: AnalyzerSettings | None = None
+) -> FaceAnalyzer:
+    """The analyzer of that name. AnalyzerMissing where its library is missing, else ValueError."""
+    if name not in ANALYZERS:
+        raise ValueError(f"there is no analyzer {name!r}; there is {', '.join(ANALYZERS)}")
+    return LandmarkAnalyzer(settings)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one picture shows, before it is compared with a neutral face.
+
+    Without a face `person` is 0 and `box` None. `measurements` float32 (n,) in the order of
+    `measurements.MEASUREMENTS`, NaN where hidden. `visible` bool (8,) in the order of `FaceRegion`.
+    `rotation` float32 (3,) as in FaceObservation. `place` is where the head is in the picture,
+    which is `picture_width` pixels wide. `landmarks` float32 (478, 2) are pixels.
+    """
+
+    stamp_ns: int
+    person: int = 0
+    box: FaceBox | None = None
+    measurements: np.ndarray = field(
+        default_factory=lambda: np.full(MEASUREMENT_COUNT, np.nan, np.float32)
+    )
+    visible: np.ndarray = field(default_factory=lambda: np.zeros(REGION_COUNT, bool))
+    rotation: np.ndarray = field(default_factory=lambda: np.full(3, np.nan, np.float32))
+    place: HeadPlace | None = None
+    picture_width: int = 0
+    landmarks: np.ndarray | None = None
+
+
+class LandmarkAnalyzer:
+    """Facial attributes from the geometry of landmarks. A `FaceAnalyzer`.
+
+    Raises AnalyzerMissing where mediapipe is not installed.
+    """
+
+    def __init__(self, settings: AnalyzerSettings | None = None) -> None:
+        self.settings = settings or AnalyzerSettings()
+        self._finder = LandmarkFinder(self.settings.follow)
+        self._counts = {"pictures": 0, "without_face": 0}
+        self._forget_person()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Pictures, those without a face, faces found and lost, people."""
+        return {**self._counts, **self._finder.counters}
+
+    def reset(self) -> None:
+        """Forget whom it saw, and their calibration; people are counted from 1 again."""
+        self._finder.reset()
+        self._forget_person()
+
+    def close(self) -> None:
+        """Free the models. Closing twice is harmless."""
+        self._finder.close()
+
+    def analyze(self, rgb: np.ndarray, stamp_ns: int) -> FaceObservation:
+        """Look at RGB uint8 (height, width, 3). ImageError for an array of another kind."""
+        measured = self.measure(rgb, stamp_ns)
+        if measured.person:
+            self._meet(measured.person)
+            self._neutral.observe(measured.measurements, stamp_ns / 1e9)
+            self._learn_place(measured)
+        return self.interpret(measured, self._neutral)
+
+    def measure(self, rgb: np.ndarray, stamp_ns: int) -> Measured:
+        """The first stage: what the picture shows. Does not depend on any neutral face."""
+        mesh = self._finder.find(rgb, stamp_ns)
+        self._counts["pictures"] += 1
+        if mesh is None:
+            self._counts["without_face"] += 1
+            return Measured(stamp_ns)
+        frontal = frontal_face(mesh)
+        visible = visible_regions(rgb, mesh, frontal)
+        return Measured(
+            stamp_ns=stamp_ns,
+            person=mesh.person,
+            box=mesh.box,
+            measurements=without_hidden(measure(frontal.points), visible),
+            visible=visible,
+            rotation=frontal.rotation,
+            place=frontal.place,
+            picture_width=rgb.shape[1],
+            landmarks=np.ascontiguousarray(mesh.points[:, :2]),
+        )
+
+    def interpret(self, measured: Measured, neutral: NeutralFace) -> FaceObservation:
+        """The second stage: attributes of what was measured, given the person's neutral face.
+
+        Measurements come in the order of their stamps: they are smoothed here. The head's neutral
+        place is the one the person had at first.
+        """
+        if measured.person == 0 or measured.box is None or measured.place is None:
+            return FaceObservation(measured.stamp_ns)
+        self._meet(measured.person)
+        if self._place is None:
+            self._learn_place(measured)
+        assert self._place is not None
+        attributes = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)
+        knowledge = np.zeros(ATTRIBUTE_COUNT, np.uint8)
+        if neutral.ready:
+            reading = self._units.read(measured.measurements, neutral, measured.stamp_ns)
+            attributes[ACTION_UNIT_SLICE] = reading.intensities
+            knowledge[ACTION_UNIT_SLICE] = reading.knowledge
+        return FaceObservation(
+            stamp_ns=measured.stamp_ns,
+            box=measured.box,
+            person=measured.person,
+            attributes=attributes,
+            knowledge=knowledge,
+            rotation=measured.rotation,
+            translation=translation(measured.place, self._place, measured.picture_width),
+            calibration=neutral.progress,
+            landmarks=measured.landmarks,
+        )
+
+    def _meet(self, person: int) -> None:
+        if person != self._person:
+            self._forget_person()
+            self._person = person
+
+    def _forget_person(self) -> None:
+        self._person = 0
+        self._neutral = NeutralFace(self.settings.neutral)
+        self._units = ActionUnitReader(self.settings.smoothing)
+        self._place: HeadPlace | None = None
+        self._place_seconds = 0.0
+
+    def _learn_place(self, measured: Measured) -> None:
+        """The neutral place is the mean over the calibration."""
+        place = measured.place
+        assert place is not None
+        if self._place is None:
+            self._place, self._places = place, 1
+        elif not self._neutral.ready:
+            self._places += 1
+            share = 1.0 / self._places
+            self._place = HeadPlace(
+                *(
+                    old + share * (new - old)
+                    for old, new in (
+                        (self._place.x, place.x),
+                        (self._place.y, place.y),
+                        (self._place.scale, place.scale),
+                    )
+                )
+            )
+        assert math.isfinite(self._place.scale)

@@ -1,0 +1,380 @@
+"""mediapipe's face models, called with a region of our own choice; no download, no tracking.
+
+Only mediapipe's compiled bindings are loaded (20 ms, 20 MB): its package would bring matplotlib,
+sounddevice and all other solutions along (500 ms, 65 MB). Two graphs are kept: one finds faces
+anywhere in a picture, one lays a mesh over a face whose place is known. Both work on each picture
+alone, so whom to follow is decided elsewhere (`landmarks.py`) and nothing depends on history.
+
+Models: BlazeFace short range (Bazarevsky et al. 2019), Attention Mesh (Grishchenko et al. 2020).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import platform
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from perreactor_model.face_analysis.quiet import without_lines
+
+POINT_COUNT = 478
+"""Points of the mesh: 468 of the face, then 5 of each iris."""
+CROP_SIZE = 192
+"""Side in pixels of what the mesh model sees."""
+SEARCH_SIZE = 128
+"""Side in pixels of what the detector sees."""
+
+INSTALL = "pip install --no-deps mediapipe==0.10.21 absl-py attrs flatbuffers"
+_BINDINGS = "mediapipe.python._framework_bindings"
+_FACE_POINTS = 468
+_ROOM = 1.5
+"""The mesh model was trained on squares this much larger than the face."""
+
+_CHATTER = (
+    b"Created TensorFlow Lite XNNPACK delegate",
+    b"inference_feedback_manager.cc",
+    b"landmark_projection_calculator.cc",
+    b"All log messages before absl::InitializeLog()",
+)
+"""What the graphs say on stderr when they start; none of it can be acted upon."""
+
+_MESH_GRAPH = """
+input_stream: "image"
+input_stream: "region"
+output_stream: "landmarks"
+output_stream: "facelandmarkcpu__face_presence_score"
+num_threads: 1
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:with_attention"
+  options { [mediapipe.ConstantSidePacketCalculatorOptions.ext] { packet { bool_value: true } } }
+}
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:region"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+_SEARCH_GRAPH = """
+input_stream: "image"
+output_stream: "detections"
+num_threads: 1
+node {
+  calculator: "FaceDetectionShortRangeCpu"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+}
+"""
+# mediapipe.NormalizedRect that covers the whole picture: centre x and y, height, width.
+_WHOLE = b"".join(
+    struct.pack("<Bf", tag, value)
+    for tag, value in ((0x0D, 0.5), (0x15, 0.5), (0x1D, 1.0), (0x25, 1.0))
+)
+
+
+class AnalyzerMissing(ValueError):
+    """An analyzer's library is not installed or does not run here. Says how to install it."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square of a picture: centre and side in pixels, turned by `angle` rad (clockwise)."""
+
+    x: float
+    y: float
+    side: float
+    angle: float = 0.0
+
+    def to_picture(self, size: int) -> np.ndarray:
+        """The affine map, float64 (2, 3), from a crop of `size` pixels to the picture."""
+        step = self.side / size
+        cosine, sine = math.cos(self.angle) * step, math.sin(self.angle) * step
+        half = (size - 1) / 2
+        return np.array(
+            [
+                [cosine, -sine, self.x - half * (cosine - sine)],
+                [sine, cosine, self.y - half * (sine + cosine)],
+            ]
+        )
+
+    def cut(self, rgb: np.ndarray, size: int) -> np.ndarray:
+        """This square of RGB uint8 (height, width, 3), scaled to (size, size, 3).
+
+        What lies outside the picture is black.
+        """
+        affine = self.to_picture(size)
+        shrink = self.side / size
+        if shrink > 2.0:
+            # Averaged first: taking one pixel in several would make the mesh tremble.
+            rgb, affine = _shrunk_part(rgb, affine, self, shrink)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(rgb, affine, (size, size), flags=flags)
+
+
+def _shrunk_part(
+    rgb: np.ndarray, affine: np.ndarray, region: Region, shrink: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The surroundings of a region at about the crop's resolution, and the map into them."""
+    reach = region.side * 0.72  # half the diagonal
+    left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
+    part = rgb[
+        top : max(top + 1, int(region.y + reach)), left : max(left + 1, int(region.x + reach))
+    ]
+    if not part.size:
+        return np.zeros((1, 1, 3), np.uint8), affine
+    size = (max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink)))
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    factor = np.array([[size[0] / part.shape[1]], [size[1] / part.shape[0]]])
+    moved = affine.copy()
+    moved[:, 2] -= (left, top)
+    moved[:, 2] += 0.5  # pixel centres
+    moved *= factor
+    moved[:, 2] -= 0.5
+    return small, moved
+
+
+class MeshModel:
+    """Finds faces and lays meshes over them. Not to be shared between threads.
+
+    Raises AnalyzerMissing where mediapipe is not installed or cannot run.
+    """
+
+    def __init__(self) -> None:
+        self._bindings = _load_bindings()
+        with without_lines(_CHATTER):
+            self._mesh = _Graph(
+                self._bindings, _MESH_GRAPH, ("landmarks", "facelandmarkcpu__face_presence_score")
+            )
+            self._search = _Graph(self._bindings, _SEARCH_GRAPH, ("detections",))
+            # The first pictures make them load their weights, and talk.
+            self.faces(np.zeros((SEARCH_SIZE, SEARCH_SIZE, 3), np.uint8))
+            self.mesh(np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8), Region(0, 0, CROP_SIZE))
+
+    def close(self) -> None:
+        """Free the graphs. Closing twice is harmless."""
+        self._mesh.close()
+        self._search.close()
+
+    def mesh(self, rgb: np.ndarray, region: Region) -> tuple[np.ndarray | None, float]:
+        """The mesh of the face in a region, with how surely there is one (0..1).
+
+        float32 (478, 3): x and y in pixels of the picture, z in the same unit, growing away from
+        the camera. None where the model sees no face.
+        """
+        crop = region.cut(rgb, CROP_SIZE)
+        found = self._mesh.run({"image": self._picture(crop), "region": self._whole()})
+        score_packet = found.get("facelandmarkcpu__face_presence_score")
+        getter = self._bindings._packet_getter
+        score = 0.0 if score_packet is None else float(getter.get_float(score_packet))
+        packet = found.get("landmarks")
+        if packet is None or packet.is_empty():
+            return None, score
+        points = _landmarks(getter._get_serialized_proto(packet)) * CROP_SIZE
+        affine = region.to_picture(CROP_SIZE)
+        placed = np.empty_like(points)
+        # A normalised coordinate of 0 is the outer edge of the first pixel.
+        placed[:, :2] = (points[:, :2] - 0.5) @ affine[:, :2].T.astype(np.float32)
+        placed[:, :2] += affine[:, 2].astype(np.float32)
+        placed[:, 2] = points[:, 2] * np.float32(region.side / CROP_SIZE)
+        return placed, score
+
+    def faces(self, rgb: np.ndarray) -> list[Region]:
+        """Regions around all faces of a picture, largest first."""
+        height, width = rgb.shape[:2]
+        whole = Region((width - 1) / 2, (height - 1) / 2, float(max(height, width)))
+        found = self._search.run({"image": self._picture(whole.cut(rgb, SEARCH_SIZE))})
+        packet = found.get("detections")
+        if packet is None or packet.is_empty():
+            return []
+        serialized = self._bindings._packet_getter._get_serialized_proto_list(packet)
+        affine = whole.to_picture(SEARCH_SIZE)
+        regions = [_region_of(_detection(each), affine) for each in serialized]
+        return sorted(regions, key=lambda region: (-region.side, region.x, region.y))
+
+    def _picture(self, rgb: np.ndarray) -> Any:
+        frame = self._bindings.image_frame
+        return self._bindings._packet_creator._create_image_frame_from_pixel_data(
+            frame.ImageFormat.SRGB, np.ascontiguousarray(rgb), True
+        )
+
+    def _whole(self) -> Any:
+        return self._bindings._packet_creator._create_proto("mediapipe.NormalizedRect", _WHOLE)
+
+
+def region_around(points: np.ndarray) -> Region:
+    """Where to look for a face next, from its mesh (478, 3) in pixels."""
+    face = points[:_FACE_POINTS, :2].astype(np.float64)
+    across = face[263] - face[33]
+    angle = math.atan2(across[1], across[0])
+    cosine, sine = math.cos(angle), math.sin(angle)
+    upright = face @ np.array([[cosine, -sine], [sine, cosine]])
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    middle = np.array([[cosine, -sine], [sine, cosine]]) @ ((low + high) / 2)
+    return Region(float(middle[0]), float(middle[1]), float((high - low).max()) * _ROOM, angle)
+
+
+class _Graph:
+    """One running graph: packets in, packets out."""
+
+    def __init__(self, bindings: Any, text: str, outputs: tuple[str, ...]) -> None:
+        self._bindings = bindings
+        self._found: dict[str, Any] = {}
+        self._time = 0
+        self._graph = bindings.calculator_graph.CalculatorGraph(graph_config=text)
+        for name in outputs:
+            self._graph.observe_output_stream(name, self._found.__setitem__, False)
+        self._graph.start_run({})
+
+    def run(self, packets: dict[str, Any]) -> dict[str, Any]:
+        self._found.clear()
+        self._time += 1
+        for name, packet in packets.items():
+            self._graph.add_packet_to_input_stream(name, packet.at(self._time))
+        self._graph.wait_until_idle()
+        return self._found
+
+    def close(self) -> None:
+        if self._graph is not None:
+            self._graph.close()
+            self._graph = None
+
+
+def _load_bindings() -> Any:
+    """mediapipe's extension module, without the rest of the package."""
+    if _BINDINGS in sys.modules:
+        return sys.modules[_BINDINGS]
+    spec = importlib.util.find_spec("mediapipe")
+    if spec is None or not spec.submodule_search_locations:
+        raise AnalyzerMissing(f"the analyzer `landmarks` needs mediapipe: {INSTALL}")
+    root = Path(spec.submodule_search_locations[0])
+    try:
+        return _loaded(root)
+    except (ImportError, AttributeError, OSError) as error:
+        raise AnalyzerMissing(
+            f"mediapipe in {root} does not run with Python {platform.python_version()} here "
+            f"({error}); this version does, where it has a wheel: {INSTALL}"
+        ) from error
+
+
+def _loaded(root: Path) -> Any:
+    library = next(iter(sorted((root / "python").glob("_framework_bindings.*"))), None)
+    if library is None:
+        raise ImportError("it has no _framework_bindings")
+    spec = importlib.util.spec_from_file_location(_BINDINGS, library)
+    assert spec is not None and spec.loader is not None
+    with _old_message_factory():
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    sys.modules.setdefault(_BINDINGS, module)
+    module.resource_util.set_resource_dir(str(root.parent))  # type: ignore[attr-defined]
+    return module
+
+
+class _old_message_factory:
+    """Lends protobuf the method that it dropped in version 5 and that the bindings look up.
+
+    Without it they print an AttributeError at import and go on; nothing calls it.
+    """
+
+    def __enter__(self) -> None:
+        from google.protobuf import message_factory
+
+        factory: Any = message_factory.MessageFactory
+        self._lent = not hasattr(factory, "GetPrototype")
+        if self._lent:
+            factory.GetPrototype = lambda _, kind: message_factory.GetMessageClass(kind)
+
+    def __exit__(self, *exception: object) -> None:
+        from google.protobuf import message_factory
+
+        factory: Any = message_factory.MessageFactory
+        if self._lent:
+            del factory.GetPrototype
+
+
+# --- Reading protobuf messages -------------------------------------------------------------------
+# The few messages that come back are read here: their generated classes live in the package that
+# is not imported. A list of 478 messages of one layout is an array to numpy.
+
+
+def _landmarks(data: bytes) -> np.ndarray:
+    """mediapipe.NormalizedLandmarkList as float32 (478, 3): x, y, z as shares of the picture."""
+    rows = np.frombuffer(data, np.uint8)
+    size = len(data) // POINT_COUNT
+    assert len(data) == size * POINT_COUNT, f"{len(data)} bytes are not {POINT_COUNT} landmarks"
+    table = rows.reshape(POINT_COUNT, size)
+    # Tag and length of the message, then tag and 4 bytes each of x, y, z.
+    assert (table[:, [0, 1, 2, 7, 12]] == (0x0A, size - 2, 0x0D, 0x15, 0x1D)).all()
+    columns = [table[:, start : start + 4] for start in (3, 8, 13)]
+    return np.ascontiguousarray(np.concatenate(columns, axis=1)).view("<f4")
+
+
+def _detection(data: bytes) -> tuple[tuple[float, ...], list[tuple[float, ...]]]:
+    """mediapipe.Detection: (left, top, width, height) and key points (x, y), shares."""
+    box: tuple[float, ...] = ()
+    points = []
+    for number, location in _fields(data):
+        if number != 4:
+            continue
+        for inner, value in _fields(location):
+            if inner == 3:
+                box = _floats(value)
+            elif inner == 5:
+                points.append(_floats(value)[:2])
+    return box, points
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and raw bytes of each field of a protobuf message (varints are left out)."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            _, at = _varint(data, at)
+            continue
+        size = {1: 8, 5: 4}.get(kind, 0)
+        if kind == 2:
+            size, at = _varint(data, at)
+        yield key >> 3, data[at : at + size]
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def _floats(data: bytes) -> tuple[float, ...]:
+    values = {number: struct.unpack("<f", raw)[0] for number, raw in _fields(data) if len(raw) == 4}
+    return tuple(values.get(number, 0.0) for number in range(1, 5))
+
+
+def _region_of(
+    detection: tuple[tuple[float, ...], list[tuple[float, ...]]], affine: np.ndarray
+) -> Region:
+    """The region for the mesh model around a detected face, upright with its eyes."""
+    (left, top, width, height), points = detection
+
+    def placed(x: float, y: float) -> np.ndarray:
+        return affine[:, :2] @ (np.array([x, y]) * SEARCH_SIZE - 0.5) + affine[:, 2]
+
+    middle = placed(left + width / 2, top + height / 2)
+    across = placed(*points[1]) - placed(*points[0])
+    side = max(width, height) * SEARCH_SIZE * float(affine[0, 0]) * _ROOM
+    return Region(float(middle[0]), float(middle[1]), side, math.atan2(across[1], across[0]))
