@@ -6,13 +6,15 @@ Everything here runs in the inference thread (`worker.py`), except where a docst
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.contract import FRAME_NS
 from perreactor_model.profiles import ProfileError, ProfileStore
+from perreactor_model.streaming.choice import Choice
 from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
 from perreactor_model.streaming.frames import Reaction, SpeakerFrame
 from perreactor_ros.diagnostics import Quantiles, Rate
@@ -47,6 +49,12 @@ class Robot(Protocol):
 
     def wanted_profile(self) -> str:
         """The value of its parameter `listener_profile`."""
+
+    def chosen(self, profile: str) -> Choice | None:
+        """What was read of this profile when it was set, if anything."""
+
+    def wanted_beta(self) -> float | None:
+        """The value of its parameter `beta`; None for the bundle's own."""
 
     def profile_applied(self, profile: str) -> None:
         """From the next frame on it reacts with this profile."""
@@ -86,7 +94,7 @@ class Reacting:
         self._log = log
         self._engine: ReactionEngine | None = None
         self._robots: dict[tuple[str, int], Robot] = {}
-        self._applied: dict[str, str] = {}
+        self._applied: dict[str, tuple[str, float | None]] = {}
         self._due_ns: int | None = None
         self._heard = SpeakerBehaviour()
         self._lost: bool | None = None
@@ -97,10 +105,12 @@ class Reacting:
 
     # --- Jobs for the inference thread -----------------------------------------------------------
 
-    def load(self, bundle: str, settings: EngineSettings) -> Loaded:
+    def load(
+        self, bundle: str, settings: EngineSettings, profile_folders: Sequence[Path] = ()
+    ) -> Loaded:
         """Load a bundle. Raises BundleError, DeviceError or ValueError."""
         verified = Bundle.load(bundle)
-        self._engine = ReactionEngine(verified, settings)
+        self._engine = ReactionEngine(verified, settings, profile_folders)
         self._token_size = verified.config.feature_size
         self._due_ns = self._lost = None
         engine = self._engine
@@ -109,7 +119,7 @@ class Reacting:
             engine.provider,
             engine.window,
             verified.trained,
-            ProfileStore(verified),
+            ProfileStore(verified, profile_folders),
         )
 
     def unload(self) -> None:
@@ -121,10 +131,10 @@ class Reacting:
     def add_robot(self, name: str, robot: Robot, enabled: bool, sample: int = 0) -> None:
         """Let a robot react; `sample` tells several reactions of it apart. Raises ProfileError."""
         engine = self._loaded()
-        profile = robot.wanted_profile()
-        engine.add_robot(name, profile, sample)
+        profile, beta = robot.wanted_profile(), robot.wanted_beta()
+        engine.add_robot(name, robot.chosen(profile) or profile, sample, beta=beta)
         engine.set_enabled(name, enabled)
-        self._applied[name] = profile
+        self._applied[name] = profile, beta
         self._robots[name, sample] = robot
 
     def remove_robot(self, name: str) -> None:
@@ -133,6 +143,7 @@ class Reacting:
         for key in samples:
             del self._robots[key]
         if samples:
+            del self._applied[name]
             self._loaded().remove_robot(name)
 
     def set_enabled(self, name: str, enabled: bool) -> None:
@@ -167,7 +178,7 @@ class Reacting:
         """Answer behaviour, or let faces go on alone; returns when to be called again, seconds."""
         if self._engine is None or not self._robots:
             return None
-        self._apply_profiles()
+        self._apply_parameters()
         frames = self._frames_of(messages)
         now = self._now_ns()
         if frames:
@@ -256,19 +267,26 @@ class Reacting:
         now = self._now_ns()
         return (now - stamp_ns) / 1e9 if now > 0 else math.nan
 
-    def _apply_profiles(self) -> None:
-        """Profiles are changed between two frames, never within one."""
+    def _apply_parameters(self) -> None:
+        """Profiles and betas are changed between two frames, never within one."""
         for (name, _), robot in self._robots.items():
-            wanted = robot.wanted_profile()
-            if wanted == self._applied[name]:
+            profile, beta = wanted = robot.wanted_profile(), robot.wanted_beta()
+            before = self._applied[name]
+            if wanted == before:
                 continue
             self._applied[name] = wanted
-            try:
-                self._loaded().set_profile(name, wanted)
-            except ProfileError as error:
-                self._log.error(f"{name} keeps its profile: {error}")
-                continue
-            robot.profile_applied(wanted)
+            if beta != before[1]:
+                self._loaded().set_beta(name, beta)
+            if profile != before[0]:
+                self._set_profile(name, robot, profile)
+
+    def _set_profile(self, name: str, robot: Robot, profile: str) -> None:
+        try:
+            self._loaded().set_profile(name, robot.chosen(profile) or profile)
+        except ProfileError as error:
+            self._log.error(f"{name} keeps its profile: {error}")
+        else:
+            robot.profile_applied(profile)
 
     def _watch_speaker(self) -> None:
         """Say once that the speaker is lost, and once that there is one again."""

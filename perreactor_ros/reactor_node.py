@@ -7,6 +7,7 @@ several such nodes share.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +17,21 @@ from rcl_interfaces.msg import SetParametersResult
 from std_srvs.srv import SetBool, Trigger
 
 from perreactor_model.profiles import ProfileError
+from perreactor_model.streaming.choice import Choice, choose
 from perreactor_ros import qos
 from perreactor_ros.diagnostics import OK, WARN, Rate, Status
 from perreactor_ros.lifecycle import STATE_NAMES, ManagedNode
 from perreactor_ros.msg import FacialReaction, ReactorState
-from perreactor_ros.parameters import Parameter, declare
+from perreactor_ros.parameters import Parameter, ParameterError, declare
+from perreactor_ros.reactor_parameters import BETA, LISTENER_PROFILE, beta_of
 
 if TYPE_CHECKING:
     from perreactor_ros.reactor_process import ReactorProcess
 
 NODE_NAME = "reactor"
 
-LISTENER_PROFILE = Parameter(
-    "listener_profile",
-    "Name of the listener profile that the robot reacts with; changes fade in from the next frame.",
-)
+_SAY_AGAIN_SECONDS = 5.0
+"""Changes of profile are said in the log at most this often; topics tell each of them."""
 
 
 class ReactorNode(ManagedNode):
@@ -55,8 +56,12 @@ class ReactorNode(ManagedNode):
         self._process = process
         declare(self, shown, values)
         declare(self, [LISTENER_PROFILE], {} if profile is None else {"listener_profile": profile})
-        self._profile = self.wanted_profile()
-        self.add_on_set_parameters_callback(self._check_profile)
+        declare(self, [BETA])
+        self.wanted_beta()
+        self._profile = self._said = self.wanted_profile()
+        self._said_at = -_SAY_AGAIN_SECONDS
+        self._choice: Choice | None = None
+        self.add_on_set_parameters_callback(self._check)
         self._reaction = qos.advertise(self, FacialReaction, "reaction", qos.REACTION, managed=True)
         self._state = qos.advertise(self, ReactorState, "reactor/state", qos.STATE)
         self.create_service(Trigger, "reactor/reset", self._reset)
@@ -68,9 +73,16 @@ class ReactorNode(ManagedNode):
     def wanted_profile(self) -> str:
         return self.get_parameter("listener_profile").value
 
+    def chosen(self, profile: str) -> Choice | None:
+        choice = self._choice
+        return choice if choice is not None and choice.name == profile else None
+
+    def wanted_beta(self) -> float | None:
+        return beta_of(self.get_parameter("beta").value)
+
     def profile_applied(self, profile: str) -> None:
         self._profile = profile
-        self.get_logger().info(f"{self.robot} reacts as '{profile}'")
+        self._say_profile()
         self.announce()
 
     def publish(self, message: FacialReaction) -> None:
@@ -82,8 +94,8 @@ class ReactorNode(ManagedNode):
 
     def configure(self) -> None:
         self._process.acquire(self)
-        self._process.profiles().check(self.wanted_profile())
-        self._profile = self.wanted_profile()
+        self._choice = choose(self._process.profiles(), self.wanted_profile())
+        self._profile = self._said = self.wanted_profile()
 
     def activate(self) -> None:
         # Reactions may be computed before the transition has ended.
@@ -102,6 +114,7 @@ class ReactorNode(ManagedNode):
 
     def cleanup(self) -> None:
         self._process.release(self)
+        self._choice = None
 
     def announce(self) -> None:
         """Publish the latched state (from either thread)."""
@@ -115,7 +128,7 @@ class ReactorNode(ManagedNode):
         message.step = self._process.settings.step
         message.window = self._process.settings.window
         if loaded is not None:
-            message.known_profiles = loaded.profiles.names()
+            message.known_profiles = self._process.known_profiles
             message.model_id = loaded.model_id
             message.provider = loaded.provider
             message.window = loaded.window
@@ -124,21 +137,34 @@ class ReactorNode(ManagedNode):
 
     def follow_parameter(self) -> None:
         """While it does not react, a profile that was set is only shown."""
+        self._say_profile()
         if self.lifecycle != State.PRIMARY_STATE_ACTIVE and self._profile != self.wanted_profile():
             self._profile = self.wanted_profile()
             self.announce()
 
     # --- Parameters, services, diagnostics -------------------------------------------------------
 
-    def _check_profile(self, changes: Iterable[rclpy.parameter.Parameter]) -> SetParametersResult:
+    def _say_profile(self) -> None:
+        """Say what it reacts as, unless that was said just now (from either thread)."""
+        active = self.lifecycle == State.PRIMARY_STATE_ACTIVE
+        now = time.monotonic()
+        if active and self._said != self._profile and now >= self._said_at + _SAY_AGAIN_SECONDS:
+            self._said, self._said_at = self._profile, now
+            self.get_logger().info(f"{self.robot} reacts as '{self._said}'")
+
+    def _check(self, changes: Iterable[rclpy.parameter.Parameter]) -> SetParametersResult:
         """Refuse what could not be applied. The inference thread applies what is set."""
-        for change in changes:
-            if change.name != LISTENER_PROFILE.name or self._process.loaded is None:
-                continue
-            try:
-                self._process.profiles().check(change.value)
-            except ProfileError as error:
-                return SetParametersResult(successful=False, reason=str(error))
+        choice = self._choice
+        try:
+            for change in changes:
+                if change.name == BETA.name:
+                    beta_of(change.value)
+                if change.name == LISTENER_PROFILE.name and self._process.loaded is not None:
+                    self._process.look_for_profiles()
+                    choice = choose(self._process.profiles(), change.value)
+        except (ProfileError, ParameterError) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self._choice = choice
         return SetParametersResult(successful=True)
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -172,6 +198,7 @@ class ReactorNode(ManagedNode):
             {
                 "lifecycle": STATE_NAMES[self.lifecycle],
                 "listener profile": self._profile,
+                "beta": "the bundle's own" if (beta := self.wanted_beta()) is None else beta,
                 "enabled": self.enabled,
                 "reactions (Hz)": f"{self.rate.hertz():.1f}",
             },

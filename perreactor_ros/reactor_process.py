@@ -16,85 +16,18 @@ from rclpy.subscription import Subscription
 
 from perreactor_model.profiles import ProfileStore
 from perreactor_model.streaming.engine import EngineSettings
-from perreactor_model.streaming.runtime import DEVICES
 from perreactor_ros import process, qos
 from perreactor_ros.bringup.options import parse_robots
 from perreactor_ros.clock_jumps import on_clock_jump
 from perreactor_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Rate, Status
 from perreactor_ros.msg import SpeakerBehaviour
-from perreactor_ros.parameters import Parameter, declare
+from perreactor_ros.parameters import declare
 from perreactor_ros.reacting import Loaded, Reacting
 from perreactor_ros.reactor_node import ReactorNode
+from perreactor_ros.reactor_parameters import PROCESS, SHARED, profile_folders
 from perreactor_ros.worker import InferenceThread
 
 NODE_NAME = "reactor_process"
-
-_PROCESS = (
-    process.NAMESPACE,
-    Parameter(
-        "robots",
-        "The robots of this process with their first profiles, as robot_a:warm,robot_b:stoic.",
-        read_only=True,
-    ),
-    Parameter("autostart", "Whether nodes configure and activate themselves.", read_only=True),
-)
-
-_SHARED = (
-    Parameter("bundle", "Model bundle: a folder, or the name of an installed one.", read_only=True),
-    Parameter("device", "Where the networks run.", read_only=True, choices=DEVICES),
-    Parameter("threads", "Threads inside a network operator.", read_only=True, low=1, high=64),
-    Parameter("step", "Frames that are answered in one call.", read_only=True, low=1, high=25),
-    Parameter(
-        "window",
-        "Frames of 40 ms that a reaction looks back on; 0: as many as the bundle was made for.",
-        read_only=True,
-        low=0,
-        high=100_000,
-    ),
-    Parameter("seed", "Seed of the reactions' variation.", read_only=True, low=0, high=2**53),
-    Parameter(
-        "noise_seconds",
-        "Time constant of the reactions' variation, s; 0: new each frame.",
-        read_only=True,
-        low=0.0,
-        high=1e6,
-    ),
-    Parameter(
-        "fade_seconds",
-        "Time that a change of profile takes, s.",
-        read_only=True,
-        low=0.0,
-        high=60.0,
-    ),
-    Parameter(
-        "blend_frames",
-        "Frames over which a face goes on from the last one shown after a gap or restart.",
-        read_only=True,
-        low=0,
-        high=250,
-    ),
-    Parameter(
-        "loss_seconds",
-        "Time with neither face nor voice after which the speaker is lost, s.",
-        read_only=True,
-        low=0.0,
-        high=60.0,
-    ),
-    Parameter(
-        "decay_seconds",
-        "Time that a face takes to neutral once the speaker is lost, s.",
-        read_only=True,
-        low=0.0,
-        high=60.0,
-    ),
-    Parameter(
-        "recover_seconds",
-        "Time that a face takes from neutral once the speaker is back, s.",
-        read_only=True,
-        low=0.0,
-        high=60.0,
-    ),
-)
 
 _WATCH_SECONDS = 0.5
 
@@ -105,13 +38,16 @@ class ReactorProcess(Node):
     def __init__(self, namespace: str) -> None:
         super().__init__(NODE_NAME, namespace=namespace)
         self.namespace = namespace
-        own = declare(self, _PROCESS, {process.NAMESPACE.name: namespace})
-        shared = declare(self, _SHARED)
+        own = declare(self, PROCESS, {process.NAMESPACE.name: namespace})
+        shared = declare(self, SHARED)
         self._bundle: str = shared["bundle"]
         names = {field.name for field in dataclasses.fields(EngineSettings)}
         self.settings = EngineSettings(
             **{name: value for name, value in shared.items() if name in names}
         )
+        self.profile_folders = profile_folders(shared["profiles"])
+        self.known_profiles: list[str] = []
+        """Names that `listener_profile` accepts; replaced as a whole, for both threads to read."""
         self.loaded: Loaded | None = None
         self._autostart: bool = own["autostart"]
         self._behaviour: Subscription | None = None
@@ -128,7 +64,7 @@ class ReactorProcess(Node):
                 self,
                 robot.name,
                 robot.profile,
-                _SHARED,
+                SHARED,
                 shared,
             )
             for robot in parse_robots(own["robots"])
@@ -157,8 +93,12 @@ class ReactorProcess(Node):
         if self.loaded is None:
             self._worker.restart()
             self.loaded = self._worker.call(
-                lambda: self._reacting.load(self._bundle, self.settings)
+                lambda: self._reacting.load(self._bundle, self.settings, self.profile_folders)
             )
+            self.known_profiles = self.loaded.profiles.names()
+            for folder in self.profile_folders:
+                if not folder.is_dir():
+                    self.get_logger().warning(f"profiles: there is no folder {folder} yet")
             self.get_logger().info(f"{self.loaded.model_id} on {self.loaded.provider}")
             if not self.loaded.trained:
                 self.get_logger().warning(
@@ -204,6 +144,16 @@ class ReactorProcess(Node):
         assert self.loaded is not None
         return self.loaded.profiles
 
+    def look_for_profiles(self) -> None:
+        """Announce profiles that have come or gone since the folders were looked at last."""
+        if self.loaded is None:
+            return
+        names = self.loaded.profiles.names()
+        if names != self.known_profiles:
+            self.known_profiles = names
+            for robot in self.robots:
+                robot.announce()
+
     def reset(self) -> bool:
         """Forget the conversation, for all robots; False if no bundle is loaded."""
         if self.loaded is None:
@@ -226,7 +176,8 @@ class ReactorProcess(Node):
             self.get_logger().error(f"inference failed:\n{trace}")
 
     def _watch(self) -> None:
-        """What no message brings about: profiles set in silence, and a broken engine."""
+        """What no message brings about: profiles made or set in silence, and a broken engine."""
+        self.look_for_profiles()
         for robot in self.robots:
             robot.follow_parameter()
         if self._listening:

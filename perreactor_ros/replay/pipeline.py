@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.streaming.choice import Choice
 from perreactor_ros.audio_types import AUDIO_TYPES, audio_adapter
 from perreactor_ros.messages import nanoseconds
 from perreactor_ros.msg import FacialReaction, SpeakerBehaviour
@@ -64,7 +65,7 @@ def reaction_topic(robot: str, sample: int) -> str:
 
 
 class _OfflineRobot:
-    """What `Reacting` needs of a robot's node: here the profile never changes."""
+    """What `Reacting` needs of a robot's node: here profile and beta never change."""
 
     def __init__(
         self, spec: RobotSpec, sample: int, time: SimulatedTime, say: Callable[[Said], None]
@@ -77,6 +78,12 @@ class _OfflineRobot:
 
     def wanted_profile(self) -> str:
         return self._spec.profile
+
+    def chosen(self, profile: str) -> Choice | None:
+        return None
+
+    def wanted_beta(self) -> float | None:
+        return None  # that of the settings
 
     def profile_applied(self, profile: str) -> None:
         raise AssertionError("an offline robot keeps its profile")
@@ -121,7 +128,7 @@ class Pipeline:
         self._reactors_time.drive(
             self._reacting.work, lambda _: self._reacting.reset(), logs[1].error
         )
-        self._reacting.load(str(bundle.path), settings.engine)
+        self._reacting.load(str(bundle.path), settings.engine, settings.profile_folders)
         for robot in robots:
             for sample in range(samples):
                 offline = _OfflineRobot(robot, sample, self._reactors_time, self._made.append)

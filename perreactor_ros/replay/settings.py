@@ -13,6 +13,7 @@ import yaml
 from perreactor_model.streaming.engine import EngineSettings
 from perreactor_ros.audio_types import PcmFormat
 from perreactor_ros.parameters import ParameterError, defaults
+from perreactor_ros.reactor_parameters import beta_of, profile_folders
 
 _PERCEIVER = ("device", "threads", "crop", "speaker_id", "max_wait", "image_wait", "image_hold")
 _NODES = ("perception", "reactor_process")
@@ -22,12 +23,13 @@ _NODES = ("perception", "reactor_process")
 class NodeSettings:
     """What perception and the reactor process run with.
 
-    `perceiver` are the options of `Perceiving.load`; `assumed_sound` is the format of sound that
-    does not tell it.
+    `perceiver` are the options of `Perceiving.load`; `profile_folders` those in which profiles are
+    looked for before all others; `assumed_sound` is the format of sound that does not tell it.
     """
 
     perceiver: Mapping[str, Any]
     engine: EngineSettings
+    profile_folders: tuple[Path, ...]
     frame_id: str
     assumed_sound: PcmFormat | None
 
@@ -46,7 +48,10 @@ def node_settings(given: Mapping[str, Any], params_file: Path | None = None) -> 
     sound = PcmFormat(rate, perception["audio_channels"], perception["audio_format"])
     return NodeSettings(
         perceiver={name: perception[name] for name in _PERCEIVER},
-        engine=EngineSettings(**{name: reactor[name] for name in names}),
+        engine=EngineSettings(
+            **{name: reactor[name] for name in names - {"beta"}}, beta=beta_of(reactor["beta"])
+        ),
+        profile_folders=profile_folders(reactor["profiles"]),
         frame_id=perception["frame_id"],
         assumed_sound=sound if rate else None,
     )
