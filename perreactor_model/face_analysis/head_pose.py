@@ -45,6 +45,9 @@ REFERENCE = np.array(
 )
 """Where they are on the reference head, float64 (n, 3)."""
 
+_MIDDLE_ROWS = ((168, 6, 197, 195), (2, 94, 164), (0, 13, 14, 17), (199, 152, 175))
+"""Landmarks in the middle of the face, from above: bridge and base of the nose, lips, chin."""
+
 _EYE_WIDTH_UNITS = 0.9
 """Outer eye corners are about 9 cm apart, and a FaceVerse unit is about a decimetre."""
 
@@ -78,6 +81,7 @@ def frontal_face(mesh: FaceMesh) -> FrontalFace:
     points = mesh.points.astype(np.float64)
     scale, rotation, shift = _similarity(REFERENCE, points[list(RIGID)])
     frontal = (points - shift) @ rotation / scale
+    _straighten(frontal)
     error = math.sqrt(float(((frontal[list(RIGID)] - REFERENCE) ** 2).sum(axis=1).mean()))
     return FrontalFace(
         points=frontal.astype(np.float32),
@@ -85,6 +89,17 @@ def frontal_face(mesh: FaceMesh) -> FrontalFace:
         place=HeadPlace(float(shift[0]), float(shift[1]), scale),
         error=error,
     )
+
+
+def _straighten(frontal: np.ndarray) -> None:
+    """Put the middle of the nose, the lips and the chin on the middle of the face, in place.
+
+    A depth that is a little wrong moves all of the mouth sideways on a turned head, which would
+    make one corner smile. What is lost is a jaw pushed sideways, which no attribute speaks of.
+    """
+    heights = [frontal[list(row), 1].mean() for row in _MIDDLE_ROWS]
+    aside = [0.0, *(frontal[list(row), 0].mean() for row in _MIDDLE_ROWS[1:])]
+    frontal[:, 0] -= np.interp(frontal[:, 1], heights, aside)
 
 
 def translation(place: HeadPlace, neutral: HeadPlace, picture_width: int) -> np.ndarray:
