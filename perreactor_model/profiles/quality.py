@@ -1,0 +1,265 @@
+"""Whether a history can say what somebody is like, and if not, what would."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from perreactor_model.contract import (
+    ACTION_UNITS,
+    ATTRIBUTE_COUNT,
+    ATTRIBUTES,
+    FRAME_RATE,
+    attribute_ranges,
+)
+from perreactor_model.profiles.history import POSE_SLICE, ListenerHistory
+
+SHORTEST_S = 10.0
+"""Seconds with the face in view below which there is no profile."""
+
+ENOUGH_S = 19.2
+"""The 480 frames that the paper's histories have; with less a profile is called weak."""
+
+KNOWN_SHARE = 0.2
+"""An attribute known in less of the frames with a face than this counts as unknown."""
+
+_MOST_UNKNOWN_UNITS = 7
+_MANY_UNKNOWN_UNITS = 5
+
+_STILL = 0.02
+"""The action unit that moves most spans less: a picture, a mask, or a face asleep."""
+
+_HARDLY_MOVING = 0.1
+
+_ASIDE_SHARE = 0.1
+"""Somebody seen for less of the time than this passed by, and is left out."""
+
+_RANGE_SLACK = 1e-3
+
+OK, WEAK, REFUSED = "ok", "weak", "refused"
+
+
+@dataclass(frozen=True)
+class HistoryQuality:
+    """What a history is worth.
+
+    `visible_s` of its `seconds` show the face; `longest_gap_s` is the longest stretch without it,
+    between the first and the last frame with it. `unknown` names attributes that are unknown
+    throughout, or nearly. `variation` is the standard deviation of each known attribute;
+    `movement` the span (1st to 99th percentile) of the action unit that moves most. `people` are
+    the seconds of each person seen, by number; `person` is the one that is judged. `verdict` is
+    "ok", "weak" or "refused"; `reasons` say why it is not "ok" and what would be right; `notes`
+    tell what was done about the rest.
+    """
+
+    seconds: float
+    visible_s: float
+    longest_gap_s: float
+    unknown: tuple[str, ...]
+    head_known: bool
+    variation: dict[str, float]
+    movement: float
+    people: dict[int, float]
+    person: int
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def visible_share(self) -> float:
+        """The part of the history that shows the face, 0 to 1."""
+        return self.visible_s / self.seconds if self.seconds else 0.0
+
+    @property
+    def mean_variation(self) -> float:
+        """Standard deviation of the known action units, averaged."""
+        known = [self.variation[unit] for unit in ACTION_UNITS if unit in self.variation]
+        return float(np.mean(known)) if known else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: numbers rounded to what they are worth."""
+        record = asdict(self)
+        record["visible_share"] = self.visible_share
+        record["variation"] = {name: round(value, 4) for name, value in self.variation.items()}
+        record["people"] = {str(number): seconds for number, seconds in self.people.items()}
+        for key in ("seconds", "visible_s", "longest_gap_s", "visible_share", "movement"):
+            record[key] = round(record[key], 3)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
+
+
+def judge(history: ListenerHistory) -> HistoryQuality:
+    """Judge a history of one person, or of one and others who merely passed by.
+
+    Nothing is changed; `main_person` is what the numbers are about.
+    """
+    people = history.people()
+    listener = main_person(history)
+    visible = listener.visible
+    rows = listener.rows[visible]
+    known = np.isfinite(rows[:, :ATTRIBUTE_COUNT])
+    shares = known.mean(axis=0) if len(rows) else np.zeros(ATTRIBUTE_COUNT)
+    unknown = tuple(
+        name for name, share in zip(ATTRIBUTES, shares, strict=True) if share < KNOWN_SHARE
+    )
+    head = np.isfinite(rows[:, POSE_SLICE]).all(axis=1)
+    measured = _Measured(
+        seconds=listener.seconds,
+        visible_s=float(visible.sum()) / FRAME_RATE,
+        longest_gap_s=_longest_gap(visible) / FRAME_RATE,
+        unknown=unknown,
+        head_known=bool(len(head)) and bool(head.mean() >= KNOWN_SHARE),
+        variation=_variation(rows, unknown),
+        movement=_movement(rows, unknown),
+        people=people,
+        person=max(people, key=people.__getitem__, default=0),
+    )
+    against, doubts, notes = _verdicts(measured, rows)
+    verdict = REFUSED if against else WEAK if doubts else OK
+    return HistoryQuality(
+        **asdict(measured), verdict=verdict, reasons=(*against, *doubts), notes=tuple(notes)
+    )
+
+
+def main_person(history: ListenerHistory) -> ListenerHistory:
+    """The history of the person who is in it longest: the others' frames are unknown."""
+    people = history.people()
+    if len(people) < 2:
+        return history
+    return history.of_person(max(people, key=people.__getitem__))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The numbers of a HistoryQuality, before they are judged."""
+
+    seconds: float
+    visible_s: float
+    longest_gap_s: float
+    unknown: tuple[str, ...]
+    head_known: bool
+    variation: dict[str, float]
+    movement: float
+    people: dict[int, float]
+    person: int
+
+    @property
+    def unknown_units(self) -> list[str]:
+        return [name for name in self.unknown if name in ACTION_UNITS]
+
+
+def _verdicts(measured: _Measured, rows: np.ndarray) -> tuple[list[str], list[str], list[str]]:
+    """What speaks against a profile, what makes it weak, and what is merely told."""
+    against, notes = _of_people(measured)
+    against += _of_ranges(rows)
+    short, doubts = _of_length(measured)
+    against += short
+    known = len(ACTION_UNITS) - len(measured.unknown_units)
+    told = ", ".join(measured.unknown_units)
+    if measured.visible_s >= SHORTEST_S:
+        if len(measured.unknown_units) > _MOST_UNKNOWN_UNITS:
+            against.append(
+                f"only {known} of {len(ACTION_UNITS)} action units are known (not {told}): show "
+                "the whole face, uncovered, or take an analyzer that measures more of them"
+            )
+        elif len(measured.unknown_units) > _MANY_UNKNOWN_UNITS:
+            doubts.append(f"{told} are unknown and taken as at rest: show the whole face")
+        elif measured.unknown_units:
+            notes.append(f"{told} unknown: taken as at rest")
+        if not against and measured.movement < _STILL:
+            against.append(
+                "the face never moves: a still picture, a mask or a frozen camera has no way of "
+                "reacting; record a person who listens to somebody"
+            )
+        elif not against and measured.movement < _HARDLY_MOVING:
+            doubts.append(
+                "the face hardly moves: a pattern of it says little; record the person listening "
+                "to something that touches them"
+            )
+    if not measured.head_known:
+        notes.append("the head's pose is unknown: taken as straight and still")
+    return against, doubts, notes
+
+
+def _of_people(measured: _Measured) -> tuple[list[str], list[str]]:
+    others = {k: s for k, s in measured.people.items() if k != measured.person}
+    total = sum(measured.people.values())
+    if not others:
+        return [], []
+    told = ", ".join(f"person {k} ({s:.1f} s)" for k, s in sorted(measured.people.items()))
+    if any(seconds >= _ASIDE_SHARE * total for seconds in others.values()):
+        return [
+            f"several people are in it: {told}: choose one of them with --person, or record one "
+            "person alone (someone lost for a while is counted anew)"
+        ], []
+    aside = ", ".join(f"person {k} ({s:.1f} s)" for k, s in sorted(others.items()))
+    return [], [f"left out who was seen for less than a tenth of the time: {aside}"]
+
+
+def _of_length(measured: _Measured) -> tuple[list[str], list[str]]:
+    seconds, visible = measured.seconds, measured.visible_s
+    if seconds < SHORTEST_S:
+        return [
+            f"it lasts {seconds:.1f} s; at least {SHORTEST_S:g} s are needed, "
+            "20 s or more are better: record longer"
+        ], []
+    if visible < SHORTEST_S:
+        return [
+            f"the face was visible {visible:.1f} s of {seconds:.1f} s; at least {SHORTEST_S:g} s "
+            "are needed: record longer, nearer or with more light"
+        ], []
+    doubts = []
+    if visible < ENOUGH_S:
+        doubts.append(
+            f"the face was visible {visible:.1f} s; {ENOUGH_S:g} s or more make a better pattern"
+        )
+    if visible < 0.5 * seconds:
+        doubts.append(
+            f"the face was visible {visible:.1f} s of {seconds:.1f} s, in pieces that were put "
+            "together: sit nearer, face the camera, take more light"
+        )
+    return [], doubts
+
+
+def _of_ranges(rows: np.ndarray) -> list[str]:
+    low, high = attribute_ranges()
+    with np.errstate(invalid="ignore"):
+        below = (rows[:, :ATTRIBUTE_COUNT] < low - _RANGE_SLACK).any(axis=0)
+        above = (rows[:, :ATTRIBUTE_COUNT] > high + _RANGE_SLACK).any(axis=0)
+    wrong = np.flatnonzero(below | above)
+    if not len(wrong):
+        return []
+    first = int(wrong[0])
+    column = rows[:, first]
+    hint = ""
+    if first < len(ACTION_UNITS) and np.nanmax(column) > 1.0:
+        hint = " (intensities of 0 to 5, as OpenFace gives them, are divided by 5)"
+    return [
+        f"{ATTRIBUTES[first]} goes from {np.nanmin(column):.3g} to {np.nanmax(column):.3g}"
+        + (f", and so do {len(wrong) - 1} others" if len(wrong) > 1 else "")
+        + f": expected {low[first]:g} to {high[first]:g}{hint}"
+    ]
+
+
+def _variation(rows: np.ndarray, unknown: tuple[str, ...]) -> dict[str, float]:
+    return {
+        name: float(np.nanstd(rows[:, index]))
+        for index, name in enumerate(ATTRIBUTES)
+        if name not in unknown
+    }
+
+
+def _movement(rows: np.ndarray, unknown: tuple[str, ...]) -> float:
+    spans = [
+        float(np.subtract(*np.nanpercentile(rows[:, index], (99, 1))))
+        for index, name in enumerate(ACTION_UNITS)
+        if name not in unknown
+    ]
+    return max(spans, default=0.0)
+
+
+def _longest_gap(visible: np.ndarray) -> int:
+    """Frames of the longest stretch of False between two True."""
+    seen = np.flatnonzero(visible)
+    return int(np.diff(seen).max() - 1) if len(seen) > 1 else 0

@@ -1,0 +1,95 @@
+"""What a listener's face does, in a few numbers that people can read.
+
+They are kept in a profile's provenance in place of the history. Action units are in the contract's
+0 to 1; what was unknown has no number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from perreactor_model.contract import (
+    ACTION_UNITS,
+    ATTRIBUTE_COUNT,
+    FRAME_RATE,
+    VALENCE,
+)
+
+TRAITS = (
+    "expressivity",
+    "valence",
+    "smile_share",
+    "brow_activity",
+    "mouth_activity",
+    "head_speed",
+    "nods_per_minute",
+)
+
+SMILE = 0.3
+"""Intensity of AU12 from which on a face smiles."""
+
+NOD = np.radians(2.0)
+"""Depth of a nod: less is posture and noise."""
+
+_BROWS = ("AU1", "AU2", "AU4")
+_MOUTH = ("AU25", "AU26")
+_SMOOTH = 5
+"""Frames (0.2 s) over which movements are smoothed before speed is taken."""
+
+
+def measure_traits(rows: np.ndarray, unknown: tuple[str, ...], head_known: bool) -> dict[str, Any]:
+    """Traits of filled rows (N, 31): name -> number, and `units`: mean and spread of each unit.
+
+    expressivity: standard deviation of the action units, averaged. valence: mean. smile_share:
+    part of the time with AU12 at 0.3 or more. brow_activity, mouth_activity: change of the units of
+    brows or mouth, a second. head_speed: degrees a second, root mean square. nods_per_minute:
+    downward turns of the head by 2 degrees or more that come back within a second.
+    """
+    units = {
+        name: {
+            "mean": round(float(rows[:, index].mean()), 4),
+            "spread": round(float(rows[:, index].std()), 4),
+        }
+        for index, name in enumerate(ACTION_UNITS)
+        if name not in unknown
+    }
+    traits: dict[str, Any] = {"units": units}
+    if units:
+        traits["expressivity"] = float(np.mean([each["spread"] for each in units.values()]))
+    if "valence" not in unknown:
+        traits["valence"] = float(rows[:, VALENCE].mean())
+    if "AU12" in units:
+        traits["smile_share"] = float((rows[:, ACTION_UNITS.index("AU12")] >= SMILE).mean())
+    for trait, names in (("brow_activity", _BROWS), ("mouth_activity", _MOUTH)):
+        known = [ACTION_UNITS.index(name) for name in names if name in units]
+        if known:
+            traits[trait] = float(np.abs(_speed(rows[:, known])).sum(axis=1).mean())
+    if head_known:
+        rotation = rows[:, ATTRIBUTE_COUNT : ATTRIBUTE_COUNT + 3]
+        traits["head_speed"] = float(
+            np.degrees(np.sqrt((_speed(rotation) ** 2).sum(axis=1).mean()))
+        )
+        traits["nods_per_minute"] = _nods(rotation[:, 0]) / (len(rows) / FRAME_RATE / 60.0)
+    return {name: value if name == "units" else round(value, 4) for name, value in traits.items()}
+
+
+def _speed(values: np.ndarray) -> np.ndarray:
+    """Change a second of (N, n), smoothed."""
+    return np.asarray(np.diff(_smoothed(values), axis=0) * FRAME_RATE)
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    """Means of (N, n) over `_SMOOTH` frames."""
+    ends = np.pad(values.astype(np.float64), ((_SMOOTH // 2, _SMOOTH // 2), (0, 0)), "edge")
+    return np.mean([ends[k : k + len(values)] for k in range(_SMOOTH)], axis=0)
+
+
+def _nods(pitch: np.ndarray) -> int:
+    """Positive pitch nods down: peaks that stand out from what is around them within a second."""
+    from scipy.signal import find_peaks  # half a second to import
+
+    smooth = _smoothed(pitch[:, None])[:, 0]
+    peaks, _ = find_peaks(smooth, prominence=NOD, wlen=2 * FRAME_RATE + 1, distance=_SMOOTH)
+    return len(peaks)
