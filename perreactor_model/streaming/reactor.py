@@ -42,7 +42,8 @@ class Reactor:
         profile_folders: Iterable[Path] = (),
         crop: bool = True,
     ) -> Reactor:
-        """Load a bundle by path or name. `robots` maps names to profiles: one generic by default.
+        """Load a bundle by path or name. `robots` maps names to profiles or blends; one
+        generic robot by default.
 
         `crop` finds the face in the camera frame; without it the frame is a face already. Raises
         BundleError, ProfileError, DeviceError (all ValueError), each saying what to do.
@@ -63,6 +64,17 @@ class Reactor:
     def counters(self) -> Counter[str]:
         """What was dropped, late, missing or restarted so far, by name."""
         return Counter(self.perceiver.counters) + Counter(self.engine.counters)
+
+    def set_profile(self, robot: str, profile: str) -> None:
+        """Fade a robot to a profile or a blend, `alice:0.5+stoic:0.5`. Raises ProfileError."""
+        self.engine.set_profile(robot, profile)
+
+    def set_beta(self, robot: str, beta: float | None) -> None:
+        """Fade a robot to another weight of its pattern, None for the settings' own.
+
+        Generic reactions and control conditions have no pattern. Raises ValueError.
+        """
+        self.engine.set_beta(robot, beta)
 
     def push(
         self,
