@@ -1,10 +1,11 @@
 """From measurements and a person's neutral face to 15 action-unit intensities.
 
-Each unit is a weighted sum of what its action moves, as deviation from neutral; less what another
-action that moves the same landmarks already explains. The sum is 0 inside a dead zone, where noise
-lives, and 1 where the action is full. Units that exist on either side take the stronger side, as
-FACS scores a one-sided action by its own strength (P. Ekman, W. V. Friesen, J. C. Hager: "Facial
-Action Coding System", 2002).
+Each unit is a weighted sum of what its action moves, as deviation from neutral (mean of both sides
+of the face), less what other actions that move the same landmarks explain. It is 0 inside a dead
+zone, where noise lives, and 1 where the action is full. One side alone therefore counts half.
+
+What the units are: P. Ekman, W. V. Friesen, J. C. Hager: "Facial Action Coding System", 2002. The
+weights are ours; `perreactor bench actions` and docs/analyzer.md say how far each can be trusted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNITS
-from perreactor_model.face_analysis.measurements import MEASUREMENT_COUNT, MEASUREMENTS
+from perreactor_model.face_analysis.measurements import STEMS, both_sides
 from perreactor_model.face_analysis.neutral import NeutralFace
 from perreactor_model.face_analysis.observation import Knowledge
 from perreactor_model.face_analysis.smoothing import OneEuro, OneEuroSettings
@@ -23,35 +24,40 @@ from perreactor_model.face_analysis.smoothing import OneEuro, OneEuroSettings
 NOISE_FACTOR = 3.0
 """A dead zone is at least this many standard deviations of the noise at rest."""
 
+TURN_FREE = 0.12
+"""Radians that the head may turn or nod before dead zones grow."""
+
 
 @dataclass(frozen=True)
 class _Unit:
-    """Weights of measurements (stems of sided names are read on both sides)."""
+    """Sums of deviations, in eye-corner distances. `+name` and `-name` take only a rise or fall."""
 
     name: str
     terms: Mapping[str, float]
-    full: float
-    """The sum of a full action, in eye-corner distances."""
     dead: float
     """Sums below this are rest."""
+    full: float
+    """The sum of a full action. 0 where geometry cannot tell the unit: always unknown."""
+    turned: float = 0.03
+    """How much the dead zone grows for a radian of turning or nodding."""
 
 
 _UNITS = (
-    _Unit("AU1", {"brow_inner": 1.0}, 0.060, 0.010),
-    _Unit("AU2", {"brow_outer": 1.0}, 0.055, 0.012),
-    _Unit("AU4", {"brow_inner": -1.0, "brow_apart": -0.5}, 0.035, 0.008),
-    _Unit("AU6", {"cheek": 1.0, "lower_lid": 1.0}, 0.040, 0.010),
-    _Unit("AU7", {"eye_opening": -0.5, "lower_lid": 1.0}, 0.030, 0.008),
-    _Unit("AU9", {"nose_wing": 1.0, "brow_inner": -0.3}, 0.050, 0.012),
-    _Unit("AU10", {"upper_lip": 1.0, "corner_up": -0.6}, 0.040, 0.010),
-    _Unit("AU12", {"corner_up": 0.7, "corner_out": 0.7}, 0.090, 0.012),
-    _Unit("AU14", {"corner_out": 0.7, "corner_up": -0.7, "corner_back": 0.5}, 0.050, 0.012),
-    _Unit("AU15", {"corner_up": -1.0, "lower_lip_drop": -0.3}, 0.050, 0.012),
-    _Unit("AU17", {"chin_lip": -0.6, "lower_lip_drop": -0.6}, 0.050, 0.012),
-    _Unit("AU23", {"corner_out": -0.6, "lower_lip_height": -1.0}, 0.040, 0.010),
-    _Unit("AU24", {"upper_lip_height": -1.0, "lower_lip_height": -1.0}, 0.050, 0.015),
-    _Unit("AU25", {"lip_gap": 1.0}, 0.080, 0.012),
-    _Unit("AU26", {"jaw_drop": 1.0}, 0.110, 0.012),
+    _Unit("AU1", {"brow_inner": 1.0, "-eye_opening": -0.35}, 0.014, 0.055),
+    _Unit("AU2", {"brow_outer": 1.0, "-eye_opening": -0.35}, 0.018, 0.050),
+    _Unit("AU4", {"brow_inner": -1.0, "-eye_opening": -0.6}, 0.007, 0.035),
+    _Unit("AU6", {"cheek": 1.0, "lower_lid": 0.5, "-eye_opening": 0.1}, 0.008, 0.030),
+    _Unit("AU7", {"lower_lid": 1.0, "-eye_opening": 0.5, "+corner_up": -0.2}, 0.009, 0.032),
+    _Unit("AU9", {"nose_wing": 1.0, "brow_inner": -0.3, "+corner_up": -0.15}, 0.012, 0.030),
+    _Unit("AU10", {"upper_lip": 1.0, "corner_up": -0.4, "lip_gap": -0.2}, 0.010, 0.032),
+    _Unit("AU12", {"corner_up": 1.0, "upper_lip": -0.4, "corner_out": 0.4}, 0.015, 0.090),
+    _Unit("AU14", {"corner_out": 1.0, "+corner_up": -1.3, "+upper_lip": -0.5}, 0.012, 0.040, 0.05),
+    _Unit("AU15", {"corner_up": -1.0, "+lip_gap": -0.2}, 0.014, 0.045, 0.05),
+    _Unit("AU17", {"lower_lip_drop": -1.0, "+philtrum": -1.0}, 0.012, 0.040),
+    _Unit("AU23", {"corner_out": -1.0}, 1.0, 0.0),
+    _Unit("AU24", {"philtrum": 2.0, "lower_lip_drop": -0.5}, 0.014, 0.045, 0.05),
+    _Unit("AU25", {"lip_gap": 1.0}, 0.014, 0.080, 0.05),
+    _Unit("AU26", {"jaw_drop": 0.5, "chin_drop": 0.5}, 0.020, 0.095),
 )
 assert tuple(unit.name for unit in _UNITS) == ACTION_UNITS
 
@@ -64,15 +70,23 @@ class ActionUnitReading:
     knowledge: np.ndarray
 
 
-def intensities(measurements: np.ndarray, neutral: NeutralFace) -> np.ndarray:
-    """Intensities float32 (15,) of one frame (n,) by itself; NaN where a unit cannot be told."""
-    deviation = measurements - neutral.value
-    sides = deviation @ _WEIGHTS_OF_SIDES if np.isfinite(deviation).all() else _partly(deviation)
-    noise = np.sqrt(np.nan_to_num(neutral.noise) ** 2 @ _WEIGHTS_OF_SIDES**2)
-    dead = np.maximum(_DEAD[:, None], NOISE_FACTOR * noise.reshape(-1, 2))
-    full = np.maximum(_FULL[:, None], dead + 0.5 * _FULL[:, None])
-    values = np.clip((sides.reshape(-1, 2) - dead) / (full - dead), 0.0, 1.0)
-    return np.fmax(values[:, 0], values[:, 1]).astype(np.float32)
+def intensities(
+    measurements: np.ndarray, neutral: NeutralFace, rotation: np.ndarray | None = None
+) -> np.ndarray:
+    """Intensities float32 (15,) of one frame (n,) by itself; NaN where a unit cannot be told.
+
+    `rotation` (3,) is the head's, in radians: the more it is turned, the wider the dead zones.
+    """
+    deviation = both_sides(measurements - neutral.value)
+    parts = np.concatenate([deviation, np.maximum(deviation, 0.0), np.minimum(deviation, 0.0)])
+    lost = np.isnan(parts)
+    sums = np.where(lost, 0.0, parts) @ _WEIGHTS
+    sums[lost.astype(np.float32) @ (_WEIGHTS != 0) > 0] = np.nan
+    dead = np.maximum(_DEAD, NOISE_FACTOR * _noise(neutral)) + _TURNED * _turn(rotation)
+    values = np.clip((sums - dead) / (_FULL - _DEAD), 0.0, 1.0)
+    values[_FULL == 0.0] = np.nan
+    values[_AU17] *= 1.0 - np.nan_to_num(values[_AU24])  # pressed lips also lift the lower lip
+    return values.astype(np.float32)
 
 
 class ActionUnitReader:
@@ -86,32 +100,47 @@ class ActionUnitReader:
         self._filter.reset()
 
     def read(
-        self, measurements: np.ndarray, neutral: NeutralFace, stamp_ns: int
+        self,
+        measurements: np.ndarray,
+        neutral: NeutralFace,
+        stamp_ns: int,
+        rotation: np.ndarray | None = None,
     ) -> ActionUnitReading:
         """One frame's measurements (n,), NaN where hidden, in the order of their stamps."""
-        values = intensities(self._filter.filter(measurements, stamp_ns), neutral)
+        values = intensities(self._filter.filter(measurements, stamp_ns), neutral, rotation)
         known = np.where(np.isfinite(values), Knowledge.MEASURED, Knowledge.UNKNOWN)
         return ActionUnitReading(values, known.astype(np.uint8))
 
 
-def _partly(deviation: np.ndarray) -> np.ndarray:
-    """Sums with NaN where a term is missing: NaN times a weight of 0 must not count."""
-    sums = np.nan_to_num(deviation) @ _WEIGHTS_OF_SIDES
-    lost = np.isnan(deviation).astype(np.float32) @ (_WEIGHTS_OF_SIDES != 0) > 0
-    return np.where(lost, np.nan, sums)
+def _noise(neutral: NeutralFace) -> np.ndarray:
+    """Standard deviation of each unit's sum at rest, float32 (15,)."""
+    noise = both_sides(neutral.noise)
+    stems = len(STEMS)
+    weights = np.abs(_WEIGHTS).reshape(3, stems, -1).max(axis=0)
+    return np.sqrt(np.nan_to_num(noise) ** 2 @ weights**2)
 
 
-def _weights_of_sides() -> np.ndarray:
-    """float32 (n, 30): right and left of each unit."""
-    weights = np.zeros((MEASUREMENT_COUNT, len(_UNITS), 2), np.float32)
+def _turn(rotation: np.ndarray | None) -> float:
+    """Radians of turning and nodding beyond what is free. Tilting does no harm."""
+    if rotation is None or not np.isfinite(rotation).all():
+        return 0.0
+    return max(0.0, float(np.hypot(rotation[0], rotation[1])) - TURN_FREE)
+
+
+def _weights() -> np.ndarray:
+    """float32 (3 m, 15): weights of deviations, of rises and of falls."""
+    weights = np.zeros((3, len(STEMS), len(_UNITS)), np.float32)
     for number, unit in enumerate(_UNITS):
-        for stem, weight in unit.terms.items():
-            for side, suffix in enumerate(("_right", "_left")):
-                name = stem if stem in MEASUREMENTS else stem + suffix
-                weights[MEASUREMENTS.index(name), number, side] = weight
-    return weights.reshape(MEASUREMENT_COUNT, -1)
+        for term, weight in unit.terms.items():
+            kind = "+-".find(term[0]) + 1
+            # A term "-x" counts how far x falls, so its weight is that of -min(x, 0).
+            signed = -weight if kind == 2 else weight
+            weights[kind, STEMS.index(term.lstrip("+-")), number] = signed
+    return weights.reshape(-1, len(_UNITS))
 
 
-_WEIGHTS_OF_SIDES = _weights_of_sides()
-_FULL = np.array([unit.full for unit in _UNITS], np.float32)
+_WEIGHTS = _weights()
 _DEAD = np.array([unit.dead for unit in _UNITS], np.float32)
+_FULL = np.array([unit.full for unit in _UNITS], np.float32)
+_TURNED = np.array([unit.turned for unit in _UNITS], np.float32)
+_AU17, _AU24 = ACTION_UNITS.index("AU17"), ACTION_UNITS.index("AU24")

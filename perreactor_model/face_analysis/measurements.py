@@ -32,15 +32,15 @@ class FaceRegion(IntEnum):
 
 REGION_COUNT = len(FaceRegion)
 
-_MIRRORED = {
-    # right: left, of every landmark named below on one side
+LEFT_OF = {
     33: 263, 133: 362, 159: 386, 158: 385, 160: 387, 145: 374, 153: 380, 144: 373, 46: 276,
     53: 283, 70: 300, 63: 293, 52: 282, 105: 334, 55: 285, 107: 336, 65: 295, 66: 296, 48: 278,
     64: 294, 98: 327, 102: 331, 129: 358, 50: 280, 101: 330, 118: 347, 117: 346, 205: 425,
     36: 266, 119: 348, 100: 329, 61: 291, 78: 308, 76: 306, 62: 292, 37: 267, 39: 269, 40: 270,
     82: 312, 81: 311, 87: 317, 178: 402, 84: 314, 181: 405, 91: 321, 208: 428, 148: 377,
-    176: 400, 57: 287, 43: 273, 212: 432, 216: 436,
+    176: 400, 185: 409, 80: 310, 88: 318,
 }  # fmt: skip
+"""The landmark on the person's left for one on the right."""
 
 _BRIDGE = (168, 6)
 _NOSE_BASE = (2, 94)
@@ -99,6 +99,7 @@ _CENTRAL = (
     _Central("upper_lip_height", _Y, (13, 82, 312), (0, 37, 267), ("MOUTH",)),
     _Central("lower_lip_height", _Y, (17, 84, 314), (14, 87, 317), ("MOUTH",)),
     _Central("lower_lip_drop", _Y, (17, 84, 314), _NOSE_BASE, ("NOSE", "MOUTH")),
+    _Central("lips_height", _Y, (17, 84, 314), (0, 37, 267), ("MOUTH",)),
     _Central("lip_forward", _Z, _NOSE_BASE, (0, 17, 13, 14), ("NOSE", "MOUTH")),
     _Central("chin_lip", _Y, (199, 208, 428), (17, 84, 314), ("MOUTH",)),
     _Central("chin_drop", _Y, (199, 208, 428), _NOSE_BASE, ("NOSE", "MOUTH")),
@@ -112,6 +113,9 @@ MEASUREMENTS = (
     *(one.name for one in _CENTRAL),
 )
 """Names, in the order of the vector."""
+
+STEMS = (*(one.name for one in _SIDED), *(one.name for one in _CENTRAL))
+"""Names without sides, in the order of `both_sides`."""
 
 MEASUREMENT_COUNT = len(MEASUREMENTS)
 
@@ -129,9 +133,15 @@ def without_hidden(measurements: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.where(lost, np.float32(np.nan), measurements)
 
 
-def indices(*names: str) -> np.ndarray:
-    """Where measurements of these names stand in the vector."""
-    return np.array([MEASUREMENTS.index(name) for name in names])
+def both_sides(measurements: np.ndarray) -> np.ndarray:
+    """Measurements (n,) by stem, float32 (m,): the mean of both sides, or the side that is known.
+
+    What turning the head does wrong to one side it does mostly the other way to the other.
+    """
+    sided = measurements[: 2 * len(_SIDED)].reshape(-1, 2)
+    right, left = sided[:, 0], sided[:, 1]
+    mean = np.where(np.isnan(right), left, np.where(np.isnan(left), right, 0.5 * (right + left)))
+    return np.concatenate([mean, measurements[2 * len(_SIDED) :]]).astype(np.float32)
 
 
 def _column(axis: int, plus: Group, minus: Group, sign: float = 1.0) -> np.ndarray:
@@ -146,8 +156,8 @@ def _columns() -> np.ndarray:
     columns = []
     for one in _SIDED:
         columns.append(_column(one.axis, one.plus, one.minus))
-        plus = tuple(_MIRRORED.get(point, point) for point in one.plus)
-        minus = tuple(_MIRRORED.get(point, point) for point in one.minus)
+        plus = tuple(LEFT_OF.get(point, point) for point in one.plus)
+        minus = tuple(LEFT_OF.get(point, point) for point in one.minus)
         columns.append(_column(one.axis, plus, minus, one.mirrored_sign))
     columns += [_column(one.axis, one.plus, one.minus) for one in _CENTRAL]
     return np.stack(columns, axis=1)

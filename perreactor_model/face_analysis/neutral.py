@@ -23,6 +23,7 @@ _RESTING_QUANTILE = {
     # Speech and smiles go one way from rest; blinks close lids; brows go both ways.
     "lip_gap": 0.15,
     "lower_lip_drop": 0.25,
+    "lips_height": 0.3,
     "chin_drop": 0.25,
     "jaw_drop": 0.25,
     "chin_lip": 0.65,
