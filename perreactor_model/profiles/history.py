@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,13 +101,26 @@ class ListenerHistory:
             for number, count in zip(numbers, frames, strict=True)
         }
 
-    def of_person(self, number: int) -> ListenerHistory:
-        """The same without the others: their frames are unknown. Raises ProfileError."""
+    def called(self, number: int) -> str:
+        """What to call a person: the number, and the name that the source has for it."""
+        names = self.source.get("people", {})
+        name = names.get(str(number)) if isinstance(names, dict) else None
+        return f"person {number}" + (f" ('{name}')" if name else "")
+
+    def of_people(self, numbers: Collection[int]) -> ListenerHistory:
+        """The same as a history of one person, who has these numbers: the frames of all others are
+        unknown. Raises ProfileError.
+        """
         people = self.people()
-        if number not in people:
-            known = ", ".join(map(str, people)) or "nobody"
-            raise ProfileError(f"there is no person {number} in the history: it shows {known}")
+        missing = sorted(set(numbers) - set(people))
+        if missing or not numbers:
+            known = ", ".join(f"{self.called(k)} for {s:.1f} s" for k, s in people.items())
+            raise ProfileError(
+                f"there is no person {', '.join(map(str, missing))} in the history: it shows "
+                f"{known or 'nobody'}"
+            )
         if self.person is None:
             return self
-        rows = np.where((self.person == number)[:, None], self.rows, np.float32(np.nan))
+        theirs = np.isin(self.person, list(numbers))
+        rows = np.where(theirs[:, None], self.rows, np.float32(np.nan))
         return ListenerHistory(rows, self.source)

@@ -115,7 +115,7 @@ def judge(history: ListenerHistory) -> HistoryQuality:
         people=people,
         person=max(people, key=people.__getitem__, default=0),
     )
-    against, doubts, notes = _verdicts(measured, rows)
+    against, doubts, notes = _verdicts(history, measured, rows)
     verdict = REFUSED if against else WEAK if doubts else OK
     return HistoryQuality(
         **asdict(measured), verdict=verdict, reasons=(*against, *doubts), notes=tuple(notes)
@@ -127,7 +127,7 @@ def main_person(history: ListenerHistory) -> ListenerHistory:
     people = history.people()
     if len(people) < 2:
         return history
-    return history.of_person(max(people, key=people.__getitem__))
+    return history.of_people([max(people, key=people.__getitem__)])
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,11 @@ class _Measured:
         return [name for name in self.unknown if name in ACTION_UNITS]
 
 
-def _verdicts(measured: _Measured, rows: np.ndarray) -> tuple[list[str], list[str], list[str]]:
+def _verdicts(
+    history: ListenerHistory, measured: _Measured, rows: np.ndarray
+) -> tuple[list[str], list[str], list[str]]:
     """What speaks against a profile, what makes it weak, and what is merely told."""
-    against, notes = _of_people(measured)
+    against, notes = _of_people(history, measured)
     against += _of_ranges(rows)
     short, doubts = _of_length(measured)
     against += short
@@ -182,19 +184,20 @@ def _verdicts(measured: _Measured, rows: np.ndarray) -> tuple[list[str], list[st
     return against, doubts, notes
 
 
-def _of_people(measured: _Measured) -> tuple[list[str], list[str]]:
+def _of_people(history: ListenerHistory, measured: _Measured) -> tuple[list[str], list[str]]:
     others = {k: s for k, s in measured.people.items() if k != measured.person}
     total = sum(measured.people.values())
     if not others:
         return [], []
-    told = ", ".join(f"person {k} ({s:.1f} s)" for k, s in sorted(measured.people.items()))
+    told = ", ".join(f"{history.called(k)} for {s:.1f} s" for k, s in measured.people.items())
     if any(seconds >= _ASIDE_SHARE * total for seconds in others.values()):
         return [
-            f"several people are in it: {told}: choose one of them with --person, or record one "
-            "person alone (someone lost for a while is counted anew)"
+            f"several people are in it ({told}): choose with --person N, or record one person "
+            "alone; somebody who was out of view for a while is counted anew, and --person 1,2 "
+            "takes both for the same"
         ], []
-    aside = ", ".join(f"person {k} ({s:.1f} s)" for k, s in sorted(others.items()))
-    return [], [f"left out who was seen for less than a tenth of the time: {aside}"]
+    aside = ", ".join(f"{history.called(k)} for {s:.1f} s" for k, s in others.items())
+    return [], [f"left out who was seen for less than a tenth of the time ({aside})"]
 
 
 def _of_length(measured: _Measured) -> tuple[list[str], list[str]]:
