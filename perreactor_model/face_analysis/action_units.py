@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNITS
+from perreactor_model.face_analysis.blinks import BlinkGuard
 from perreactor_model.face_analysis.measurements import STEMS, both_sides
 from perreactor_model.face_analysis.neutral import NeutralFace
 from perreactor_model.face_analysis.observation import Knowledge
@@ -45,15 +46,15 @@ class _Unit:
 _UNITS = (
     _Unit("AU1", {"brow_inner": 1.0, "-eye_opening": -0.35}, 0.014, 0.055),
     _Unit("AU2", {"brow_outer": 1.0, "-eye_opening": -0.35}, 0.018, 0.050),
-    _Unit("AU4", {"brow_inner": -1.0, "-eye_opening": -0.6}, 0.007, 0.035),
+    _Unit("AU4", {"brow_inner": -1.0, "-eye_opening": -0.6}, 0.007, 0.030, 0.05),
     _Unit("AU6", {"cheek": 1.0, "lower_lid": 0.5, "-eye_opening": 0.1}, 0.008, 0.030),
     _Unit("AU7", {"lower_lid": 1.0, "-eye_opening": 0.5, "+corner_up": -0.2}, 0.009, 0.032),
     _Unit("AU9", {"nose_wing": 1.0, "brow_inner": -0.3, "+corner_up": -0.15}, 0.012, 0.030),
-    _Unit("AU10", {"upper_lip": 1.0, "corner_up": -0.4, "lip_gap": -0.2}, 0.010, 0.032),
+    _Unit("AU10", {"upper_lip": 1.0, "corner_up": -0.45, "+chin_drop": -0.35}, 0.009, 0.030),
     _Unit("AU12", {"corner_up": 1.0, "upper_lip": -0.4, "corner_out": 0.4}, 0.015, 0.090),
     _Unit("AU14", {"corner_out": 1.0, "+corner_up": -1.3, "+upper_lip": -0.5}, 0.012, 0.040, 0.05),
     _Unit("AU15", {"corner_up": -1.0, "+lip_gap": -0.2}, 0.014, 0.045, 0.05),
-    _Unit("AU17", {"lower_lip_drop": -1.0, "+philtrum": -1.0}, 0.012, 0.040),
+    _Unit("AU17", {"lower_lip_drop": -1.0, "+philtrum": -1.0}, 0.015, 0.040),
     _Unit("AU23", {"corner_out": -1.0}, 1.0, 0.0),
     _Unit("AU24", {"philtrum": 2.0, "lower_lip_drop": -0.5}, 0.014, 0.045, 0.05),
     _Unit("AU25", {"lip_gap": 1.0}, 0.014, 0.080, 0.05),
@@ -94,10 +95,12 @@ class ActionUnitReader:
 
     def __init__(self, smoothing: OneEuroSettings | None = None) -> None:
         self._filter = OneEuro(smoothing)
+        self._blinks = BlinkGuard()
 
     def reset(self) -> None:
         """Another person, or the same after a while."""
         self._filter.reset()
+        self._blinks.reset()
 
     def read(
         self,
@@ -107,7 +110,8 @@ class ActionUnitReader:
         rotation: np.ndarray | None = None,
     ) -> ActionUnitReading:
         """One frame's measurements (n,), NaN where hidden, in the order of their stamps."""
-        values = intensities(self._filter.filter(measurements, stamp_ns), neutral, rotation)
+        guarded = self._blinks.guard(measurements, neutral.value, stamp_ns)
+        values = intensities(self._filter.filter(guarded, stamp_ns), neutral, rotation)
         known = np.where(np.isfinite(values), Knowledge.MEASURED, Knowledge.UNKNOWN)
         return ActionUnitReading(values, known.astype(np.uint8))
 

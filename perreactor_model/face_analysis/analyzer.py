@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perreactor_model.contract import ACTION_UNIT_SLICE, ATTRIBUTE_COUNT
+from perreactor_model.contract import ATTRIBUTE_COUNT
 from perreactor_model.face_analysis.action_units import ActionUnitReader
+from perreactor_model.face_analysis.affect import derive
 from perreactor_model.face_analysis.head_pose import HeadPlace, frontal_face, translation
 from perreactor_model.face_analysis.landmarks import FollowSettings, LandmarkFinder
 from perreactor_model.face_analysis.measurements import (
@@ -152,9 +153,12 @@ class LandmarkAnalyzer:
         attributes = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)
         knowledge = np.zeros(ATTRIBUTE_COUNT, np.uint8)
         if neutral.ready:
-            reading = self._units.read(measured.measurements, neutral, measured.stamp_ns)
-            attributes[ACTION_UNIT_SLICE] = reading.intensities
-            knowledge[ACTION_UNIT_SLICE] = reading.knowledge
+            reading = self._units.read(
+                measured.measurements, neutral, measured.stamp_ns, measured.rotation
+            )
+            affect = derive(reading.intensities)
+            attributes[:] = np.concatenate([reading.intensities, affect.values])
+            knowledge[:] = np.concatenate([reading.knowledge, affect.knowledge])
         return FaceObservation(
             stamp_ns=measured.stamp_ns,
             box=measured.box,

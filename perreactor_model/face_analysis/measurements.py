@@ -106,10 +106,10 @@ _CENTRAL = (
     _Central("jaw_drop", _Y, (152, 148, 377, 176, 400), _NOSE_BASE, ("NOSE", "MOUTH")),
 )
 
-_SIDES = ("right", "left")
+SIDES = ("right", "left")
 
 MEASUREMENTS = (
-    *(f"{one.name}_{side}" for one in _SIDED for side in _SIDES),
+    *(f"{one.name}_{side}" for one in _SIDED for side in SIDES),
     *(one.name for one in _CENTRAL),
 )
 """Names, in the order of the vector."""
@@ -167,11 +167,11 @@ def _regions() -> np.ndarray:
     """bool (n, 8): the regions that each measurement needs."""
     rows = []
     for one in _SIDED:
-        for side in _SIDES:
+        for side in SIDES:
             rows.append({FaceRegion[f"{part}_{side.upper()}"] for part in one.needs})
     for central in _CENTRAL:
         rows.append(
-            {FaceRegion[f"{part}_{side.upper()}"] for part in central.needs for side in _SIDES}
+            {FaceRegion[f"{part}_{side.upper()}"] for part in central.needs for side in SIDES}
         )
     return np.array([[region in row for region in FaceRegion] for row in rows])
 
