@@ -8,7 +8,6 @@ that is learnt from the person as the pictures come.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,8 +16,8 @@ import numpy as np
 from perreactor_model.contract import ATTRIBUTE_COUNT
 from perreactor_model.face_analysis.action_units import ActionUnitReader
 from perreactor_model.face_analysis.affect import derive
-from perreactor_model.face_analysis.head_pose import HeadPlace, frontal_face, translation
-from perreactor_model.face_analysis.landmarks import FollowSettings, LandmarkFinder
+from perreactor_model.face_analysis.head_pose import HeadPlace, translation, usual_place
+from perreactor_model.face_analysis.landmarks import FaceMesh, FollowSettings, LandmarkFinder
 from perreactor_model.face_analysis.measurements import (
     MEASUREMENT_COUNT,
     REGION_COUNT,
@@ -29,7 +28,7 @@ from perreactor_model.face_analysis.mesh_model import AnalyzerMissing
 from perreactor_model.face_analysis.neutral import NeutralFace, NeutralSettings
 from perreactor_model.face_analysis.observation import FaceAnalyzer, FaceObservation
 from perreactor_model.face_analysis.smoothing import OneEuroSettings
-from perreactor_model.face_analysis.visibility import visible_regions
+from perreactor_model.face_analysis.visibility import Visibility, VisibilitySettings
 from perreactor_model.vision.detector import FaceBox
 
 __all__ = [
@@ -40,12 +39,15 @@ __all__ = [
 ANALYZERS = ("landmarks",)
 """Names for `open_analyzer`."""
 
+_MOST_PLACES = 1000
+
 
 @dataclass(frozen=True)
 class AnalyzerSettings:
     """How faces are followed, how neutral faces are learnt and how much is smoothed."""
 
     follow: FollowSettings = field(default_factory=FollowSettings)
+    visibility: VisibilitySettings = field(default_factory=VisibilitySettings)
     neutral: NeutralSettings = field(default_factory=NeutralSettings)
     smoothing: OneEuroSettings = field(default_factory=OneEuroSettings)
 
@@ -92,7 +94,7 @@ class LandmarkAnalyzer:
         self.settings = settings or AnalyzerSettings()
         self._finder = LandmarkFinder(self.settings.follow)
         self._counts = {"pictures": 0, "without_face": 0}
-        self._forget_person()
+        self._forget()
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -102,7 +104,11 @@ class LandmarkAnalyzer:
     def reset(self) -> None:
         """Forget whom it saw, and their calibration; people are counted from 1 again."""
         self._finder.reset()
-        self._forget_person()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._watched = _Watched(0, self.settings)
+        self._known = _Known(0, self.settings)
 
     def close(self) -> None:
         """Free the models. Closing twice is harmless."""
@@ -111,11 +117,11 @@ class LandmarkAnalyzer:
     def analyze(self, rgb: np.ndarray, stamp_ns: int) -> FaceObservation:
         """Look at RGB uint8 (height, width, 3). ImageError for an array of another kind."""
         measured = self.measure(rgb, stamp_ns)
-        if measured.person:
-            self._meet(measured.person)
-            self._neutral.observe(measured.measurements, stamp_ns / 1e9)
-            self._learn_place(measured)
-        return self.interpret(measured, self._neutral)
+        if measured.place is None:
+            return FaceObservation(stamp_ns)
+        known = self._known_as(measured.person)
+        known.learn(measured)
+        return self.interpret(measured, known.neutral, known.place)
 
     def measure(self, rgb: np.ndarray, stamp_ns: int) -> Measured:
         """The first stage: what the picture shows. Does not depend on any neutral face."""
@@ -124,41 +130,43 @@ class LandmarkAnalyzer:
         if mesh is None:
             self._counts["without_face"] += 1
             return Measured(stamp_ns)
-        frontal = frontal_face(mesh)
-        visible = visible_regions(rgb, mesh, frontal)
+        visible = self._visible(mesh, rgb.shape, stamp_ns)
         return Measured(
             stamp_ns=stamp_ns,
             person=mesh.person,
             box=mesh.box,
-            measurements=without_hidden(measure(frontal.points), visible),
+            measurements=without_hidden(measure(mesh.frontal.points), visible),
             visible=visible,
-            rotation=frontal.rotation,
-            place=frontal.place,
+            rotation=mesh.frontal.rotation,
+            place=mesh.frontal.place,
             picture_width=rgb.shape[1],
             landmarks=np.ascontiguousarray(mesh.points[:, :2]),
         )
 
-    def interpret(self, measured: Measured, neutral: NeutralFace) -> FaceObservation:
+    def interpret(
+        self, measured: Measured, neutral: NeutralFace, neutral_place: HeadPlace | None = None
+    ) -> FaceObservation:
         """The second stage: attributes of what was measured, given the person's neutral face.
 
-        Measurements come in the order of their stamps: they are smoothed here. The head's neutral
-        place is the one the person had at first.
+        Measurements come in the order of their stamps: they are smoothed here. `neutral_place` is
+        where the head is at rest (`head_pose.usual_place` of a recording); without it the
+        translation is unknown.
         """
-        if measured.person == 0 or measured.box is None or measured.place is None:
+        if measured.box is None or measured.place is None:
             return FaceObservation(measured.stamp_ns)
-        self._meet(measured.person)
-        if self._place is None:
-            self._learn_place(measured)
-        assert self._place is not None
+        known = self._known_as(measured.person)
         attributes = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)
         knowledge = np.zeros(ATTRIBUTE_COUNT, np.uint8)
         if neutral.ready:
-            reading = self._units.read(
+            reading = known.units.read(
                 measured.measurements, neutral, measured.stamp_ns, measured.rotation
             )
             affect = derive(reading.intensities)
             attributes[:] = np.concatenate([reading.intensities, affect.values])
             knowledge[:] = np.concatenate([reading.knowledge, affect.knowledge])
+        moved = np.full(3, np.nan, np.float32)
+        if neutral_place is not None:
+            moved = translation(measured.place, neutral_place, measured.picture_width)
         return FaceObservation(
             stamp_ns=measured.stamp_ns,
             box=measured.box,
@@ -166,40 +174,51 @@ class LandmarkAnalyzer:
             attributes=attributes,
             knowledge=knowledge,
             rotation=measured.rotation,
-            translation=translation(measured.place, self._place, measured.picture_width),
+            translation=moved,
             calibration=neutral.progress,
             landmarks=measured.landmarks,
         )
 
-    def _meet(self, person: int) -> None:
-        if person != self._person:
-            self._forget_person()
-            self._person = person
+    def _visible(self, mesh: FaceMesh, picture: tuple[int, ...], stamp_ns: int) -> np.ndarray:
+        if mesh.person != self._watched.person:
+            self._watched = _Watched(mesh.person, self.settings)
+        watch = self._watched.visibility
+        visible = watch.regions(mesh, picture, stamp_ns)
+        if watch.changed.any():
+            self._finder.forget_look(watch.changed)
+        self._finder.learn(mesh, visible)
+        return visible
 
-    def _forget_person(self) -> None:
-        self._person = 0
-        self._neutral = NeutralFace(self.settings.neutral)
-        self._units = ActionUnitReader(self.settings.smoothing)
-        self._place: HeadPlace | None = None
-        self._place_seconds = 0.0
+    def _known_as(self, person: int) -> _Known:
+        if person != self._known.person:
+            self._known = _Known(person, self.settings)
+        return self._known
 
-    def _learn_place(self, measured: Measured) -> None:
-        """The neutral place is the mean over the calibration."""
-        place = measured.place
-        assert place is not None
-        if self._place is None:
-            self._place, self._places = place, 1
-        elif not self._neutral.ready:
-            self._places += 1
-            share = 1.0 / self._places
-            self._place = HeadPlace(
-                *(
-                    old + share * (new - old)
-                    for old, new in (
-                        (self._place.x, place.x),
-                        (self._place.y, place.y),
-                        (self._place.scale, place.scale),
-                    )
-                )
-            )
-        assert math.isfinite(self._place.scale)
+
+class _Watched:
+    """What the first stage keeps of one person."""
+
+    def __init__(self, person: int, settings: AnalyzerSettings) -> None:
+        self.person = person
+        self.visibility = Visibility(settings.visibility)
+
+
+class _Known:
+    """What the second stage keeps of one person: nobody else's calibration is mixed in."""
+
+    def __init__(self, person: int, settings: AnalyzerSettings) -> None:
+        self.person = person
+        self.neutral = NeutralFace(settings.neutral)
+        self.units = ActionUnitReader(settings.smoothing)
+        self.place: HeadPlace | None = None
+        self._places: list[HeadPlace] = []
+
+    def learn(self, measured: Measured) -> None:
+        """Take in one picture: neutral face, and neutral place while that is learnt."""
+        self.neutral.observe(measured.measurements, measured.stamp_ns / 1e9)
+        if not self.neutral.ready and measured.place is not None:
+            self._places.append(measured.place)
+            self._places = self._places[-_MOST_PLACES:]
+        elif self.place is None:
+            self.place = usual_place(self._places) or measured.place
+            self._places = []

@@ -10,11 +10,10 @@ Axes are the picture's: x to the right (the person's own left), y down, z away f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from perreactor_model.face_analysis.landmarks import FaceMesh
 
 _RIGHT_AND_MIDDLE: dict[int, tuple[float, float, float]] = {
     33: (-0.500, 0.000, 0.000), 133: (-0.190, 0.029, -0.056),  # corners of the eye
@@ -76,9 +75,9 @@ class FrontalFace:
     error: float
 
 
-def frontal_face(mesh: FaceMesh) -> FrontalFace:
-    """Take the head pose out of a mesh."""
-    points = mesh.points.astype(np.float64)
+def frontal_face(mesh: np.ndarray) -> FrontalFace:
+    """Take the head pose out of a mesh (478, 3): pixels, z away from the camera."""
+    points = mesh.astype(np.float64)
     scale, rotation, shift = _similarity(REFERENCE, points[list(RIGID)])
     frontal = (points - shift) @ rotation / scale
     _straighten(frontal)
@@ -115,6 +114,14 @@ def translation(place: HeadPlace, neutral: HeadPlace, picture_width: int) -> np.
     return np.array(
         [(place.x - neutral.x) * unit, (neutral.y - place.y) * unit, nearer], np.float32
     )
+
+
+def usual_place(places: Sequence[HeadPlace]) -> HeadPlace | None:
+    """Where a head mostly is: the median of its places, None of none."""
+    if not places:
+        return None
+    rows = np.array([(place.x, place.y, place.scale) for place in places])
+    return HeadPlace(*(float(value) for value in np.median(rows, axis=0)))
 
 
 def _similarity(model: np.ndarray, seen: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -276,7 +276,7 @@ def _loaded(root: Path) -> Any:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     sys.modules.setdefault(_BINDINGS, module)
-    module.resource_util.set_resource_dir(str(root.parent))  # type: ignore[attr-defined]
+    module.resource_util.set_resource_dir(str(root.parent))
     return module
 
 

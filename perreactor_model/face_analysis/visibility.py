@@ -1,14 +1,138 @@
-"""Which parts of a face can be trusted."""
+"""Which parts of a face can be trusted.
+
+The mesh model draws a whole face even where a hand, a cup or the edge of the picture hides some of
+it. What is hidden must be unknown, not guessed; what is only dark, blurred a little, bearded or in
+the middle of a word must not be taken for hidden.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
-from perreactor_model.face_analysis.head_pose import FrontalFace
+from perreactor_model.face_analysis.face_look import FaceLook, points_outside
 from perreactor_model.face_analysis.landmarks import FaceMesh
-from perreactor_model.face_analysis.measurements import REGION_COUNT
+from perreactor_model.face_analysis.measurements import REGION_COUNT, FaceRegion
+
+_MOUTH = np.array([FaceRegion.MOUTH_RIGHT, FaceRegion.MOUTH_LEFT])
+_RIGHT = np.array([region.name.endswith("RIGHT") for region in FaceRegion])
+_BROWS = np.array([region.name.startswith("BROW") for region in FaceRegion])
 
 
-def visible_regions(rgb: np.ndarray, mesh: FaceMesh, frontal: FrontalFace) -> np.ndarray:
-    """bool (8,) in the order of `FaceRegion`: which parts of the face are seen."""
-    return np.ones(REGION_COUNT, bool)
+@dataclass(frozen=True)
+class VisibilitySettings:
+    """When a part of the face counts as hidden.
+
+    Turned away by `turned` rad: the far side; by `too_far` rad (or nodding by `too_deep`): all.
+    The outer eye corners less than `smallest` pixels apart, or detail less sharp than `sharpness`:
+    all. More than `outside` of a part beyond the edge of the picture: that part.
+
+    Covered is what does not look like the person: light and dark correlate by less than `pattern`
+    (brows, which move most: `brow_pattern`), or by less than `pattern_of_colour` while the colour
+    differs by `colour`, or the contrast is less than `contrast` of the person's own. Once covered,
+    a part must look like the person for `back_seconds`. What the person looks like is not known at
+    first; for `start_seconds` a mouth must then be redder than the skin around it by `redness` (in
+    a coloured picture), and every part must have some contrast (`start_contrast`, mouth
+    `start_mouth_contrast`). A part that looks different for `relearn_seconds` and is a plausible
+    part of a face has changed, and is learnt anew.
+    """
+
+    turned: float = 0.58
+    too_far: float = 0.9
+    too_deep: float = 0.7
+    smallest: float = 18.0
+    sharpness: float = 0.24
+    outside: float = 0.1
+    pattern: float = 0.58
+    brow_pattern: float = 0.35
+    colour: float = 0.17
+    pattern_of_colour: float = 0.85
+    contrast: float = 0.2
+    back_seconds: float = 0.12
+    start_seconds: float = 10.0
+    redness: float = 0.015
+    start_contrast: float = 0.02
+    start_mouth_contrast: float = 0.05
+    relearn_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be positive, not {value}")
+
+
+class Visibility:
+    """Watches one person's face, picture by picture."""
+
+    def __init__(self, settings: VisibilitySettings | None = None) -> None:
+        self.settings = settings or VisibilitySettings()
+        never = np.iinfo(np.int64).min // 2
+        self._began_ns: int | None = None
+        self._covered_ns = np.full(REGION_COUNT, never)
+        self._uncovered_ns = np.zeros(REGION_COUNT, np.int64)
+        self.changed = np.zeros(REGION_COUNT, bool)
+        """bool (8,): regions that look different for good since the picture before."""
+
+    def regions(self, mesh: FaceMesh, picture: tuple[int, ...], stamp_ns: int) -> np.ndarray:
+        """bool (8,) in the order of `FaceRegion`: what is seen of a face in a picture of a shape.
+
+        Pictures come in the order of their stamps.
+        """
+        if self._began_ns is None:
+            self._began_ns = stamp_ns
+            self._uncovered_ns[:] = stamp_ns
+        if self._too_poor(mesh):
+            return np.zeros(REGION_COUNT, bool)
+        seen = ~self._turned_away(mesh)
+        seen &= points_outside(mesh.points, picture) <= self.settings.outside
+        return seen & ~self._covered(mesh, stamp_ns, seen)
+
+    def _too_poor(self, mesh: FaceMesh) -> bool:
+        pitch, yaw, _ = np.abs(mesh.frontal.rotation)
+        return bool(
+            yaw > self.settings.too_far
+            or pitch > self.settings.too_deep
+            or mesh.frontal.place.scale < self.settings.smallest
+            or mesh.look.sharpness < self.settings.sharpness
+        )
+
+    def _turned_away(self, mesh: FaceMesh) -> np.ndarray:
+        """A face that turns to its left hides its left side."""
+        yaw = float(mesh.frontal.rotation[1])
+        if abs(yaw) < self.settings.turned:
+            return np.zeros(REGION_COUNT, bool)
+        return ~_RIGHT if yaw > 0 else _RIGHT
+
+    def _covered(self, mesh: FaceMesh, stamp_ns: int, seen: np.ndarray) -> np.ndarray:
+        assert self._began_ns is not None
+        learnt = mesh.likeness.learnt
+        starting = stamp_ns - self._began_ns < self.settings.start_seconds * 1e9
+        plausible = self._plausible(mesh.look)
+        now = np.where(learnt, self._unlike(mesh), ~plausible & starting)
+        self._covered_ns[now] = stamp_ns
+        self._uncovered_ns[~now | ~seen] = stamp_ns
+        lasting = stamp_ns - self._uncovered_ns > self.settings.relearn_seconds * 1e9
+        self.changed = learnt & lasting & plausible
+        self._uncovered_ns[self.changed] = stamp_ns
+        return stamp_ns - self._covered_ns < self.settings.back_seconds * 1e9
+
+    def _unlike(self, mesh: FaceMesh) -> np.ndarray:
+        like = mesh.likeness
+        pattern = np.where(_BROWS, self.settings.brow_pattern, self.settings.pattern)
+        coloured = like.colour > self.settings.colour
+        return (
+            (like.pattern < pattern)
+            | (coloured & (like.pattern < self.settings.pattern_of_colour))
+            | (like.contrast < self.settings.contrast)
+        )
+
+    def _plausible(self, look: FaceLook) -> np.ndarray:
+        """bool (8,): what may be a part of a face, whoever's it is."""
+        plausible = look.contrast > self.settings.start_contrast
+        mouth = look.contrast[_MOUTH] > self.settings.start_mouth_contrast
+        if not look.grey:
+            mouth &= look.redness > self.settings.redness
+        plausible[_MOUTH] = mouth
+        return plausible
