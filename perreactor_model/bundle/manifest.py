@@ -23,6 +23,10 @@ from perreactor_model.networks.config import ConfigError, ModelConfig
 BUNDLE_FORMAT = 1
 MANIFEST_NAME = "bundle.json"
 PROFILES_FOLDER = "profiles"
+
+DEFAULT_BUNDLE = "untrained_face_image"
+"""The bundle of nodes and commands that are given none."""
+
 SEARCH_VARIABLE = "PERREACTOR_BUNDLES"
 
 GRAPHS = (

@@ -28,7 +28,8 @@ from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.encoders import FrameEncoder
 from perreactor_model.networks.export import export_graphs
 from perreactor_model.networks.generator import ReactionGenerator
-from perreactor_model.profiles import ListenerProfile
+from perreactor_model.profiles import ListenerHistory, ListenerProfile
+from perreactor_model.profiles.making import traits_of_history
 
 HISTORY_FRAMES = 480
 
@@ -98,7 +99,12 @@ def make_untrained_bundle(
     for listener, history in listener_histories(config, seed).items():
         with torch.no_grad():
             pattern = generator.pattern(torch.from_numpy(history)).numpy()
-        provenance = {"kind": "synthetic history", "seed": seed, "frames": len(history)}
+        provenance = {
+            "kind": "synthetic history",
+            "seed": seed,
+            "frames": len(history),
+            "traits": traits_of_history(ListenerHistory.from_columns(history)),
+        }
         profile = ListenerProfile(listener, manifest.model_id, pattern, provenance)
         profile.save(folder / PROFILES_FOLDER)
     return Bundle.load(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perreactor_model.profiles.comparison import Average, Similarity
 from perreactor_model.profiles.figure_parts import Part, Portrayed, Row, parts_of
@@ -74,7 +74,7 @@ class _Page:
             from_end = self._height - 0.28 - 0.18 * line
             self._write(_EDGE, from_end, text, size=7.5, color=LIGHT["muted"])
 
-    def _write(self, right: float, below: float, text: str, **looks: object) -> None:
+    def _write(self, right: float, below: float, text: str, **looks: Any) -> None:
         self.figure.text(right / _INCHES, 1 - below / self._height, text, **looks)
 
     def _write_head(self, sheet: Sheet, listeners: Sequence[Portrayed]) -> None:

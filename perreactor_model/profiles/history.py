@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,12 +73,33 @@ class ListenerHistory:
         return cls(rows, dict(source or {}), person)
 
     @classmethod
+    def from_columns(
+        cls, values: np.ndarray, source: dict[str, Any] | None = None
+    ) -> ListenerHistory:
+        """From rows of 25 attributes or of 31 columns. Raises ProfileError."""
+        if values.ndim == 2 and values.shape[1] == ATTRIBUTE_COUNT:
+            return cls.from_attributes(values, source=source)
+        return cls(np.asarray(values, np.float32), dict(source or {}))
+
+    @classmethod
     def from_track(cls, track: AttributeTrack, source: dict[str, Any]) -> ListenerHistory:
         """From what was measured in a recording, or read from a file."""
         person = np.where(track.face_present, track.person, 0).astype(np.int32)
         return cls.from_attributes(
             track.attributes, track.rotation, track.translation, source, person
         )
+
+    def to_track(self) -> AttributeTrack:
+        """For a file, from time 0 on."""
+        from perreactor_model.face_analysis.attribute_files import AttributeTrack
+
+        track = AttributeTrack.of_attributes(
+            self.rows[:, :ATTRIBUTE_COUNT],
+            self.rows[:, ATTRIBUTE_COUNT : ATTRIBUTE_COUNT + 3],
+            self.rows[:, ATTRIBUTE_COUNT + 3 :],
+            str(self.source.get("file", "")),
+        )
+        return track if self.person is None else replace(track, person=self.person)
 
     @property
     def seconds(self) -> float:

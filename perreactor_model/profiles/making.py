@@ -42,7 +42,7 @@ def make_profile(
     Gaps are filled as `filling` says; windows of 480 frames, each 240 after the one before and the
     last at the end, are encoded one by one, and their mean has its root mean square made 1 again.
     The same history gives the same pattern to the bit. The profile holds the pattern and where it
-    comes from; with `keep_history` also the summary's name for a file beside it (`save_history`).
+    comes from; with `keep_history` also the name of the history's file beside it (`shelf.keep`).
     Raises HistoryRefused, ProfileError for a bad name, BundleError.
     """
     check_name(name)
@@ -61,11 +61,17 @@ def make_profile(
         "frames": len(rows),
         "windows": len(windows),
         "quality": quality.to_dict(),
-        "traits": measure_traits(rows, quality.unknown, quality.head_known),
+        "traits": traits_of_history(history),
     }
     if keep_history:
         provenance["history"] = f"{name}.history.npz"
     return ListenerProfile(name, bundle.model_id, pattern, provenance)
+
+
+def traits_of_history(history: ListenerHistory) -> dict[str, Any]:
+    """What `measure_traits` says of a history: numbers to keep in place of it."""
+    quality = judge(history)
+    return measure_traits(filled_rows(main_person(history)), quality.unknown, quality.head_known)
 
 
 def _windows(frames: int) -> list[slice]:

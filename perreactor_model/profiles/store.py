@@ -100,6 +100,16 @@ class ProfileStore:
             )
         return profile
 
+    def readable(self) -> list[ListenerProfile]:
+        """All profiles that `get` gives, by name; those that it refuses are left out."""
+        found = []
+        for name in sorted(self.files()):
+            try:
+                found.append(self.get(name))
+            except ProfileError:
+                continue
+        return found
+
     def find(self, name: str) -> Path | None:
         """The file of the profile with this name, if there is one."""
         if not is_name(name):
