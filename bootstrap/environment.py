@@ -78,6 +78,23 @@ class Environment:
         for name in due:
             (self.record / name).write_text(states[name])
 
+    def install_alone(self, name: str) -> None:
+        """Install requirements/NAME.txt without what its packages declare to need, if not in yet.
+
+        An extra that the rest does without: where it cannot be had, one line says so.
+        """
+        file = self.requirements / f"{name}.txt"
+        state = digest(file.read_bytes())
+        if self._recorded(name) == state:
+            return
+        report(f"installing {name} requirements")
+        try:
+            self._pip("install", "--no-deps", "-r", str(file))
+        except subprocess.CalledProcessError:
+            report(f"{name} requirements could not be installed; the rest works without them")
+            return
+        (self.record / name).write_text(state)
+
     def variables(self) -> dict[str, str]:
         """The process environment for tools that run inside: this prefix is the ROS prefix."""
         variables = {key: value for key, value in os.environ.items() if key not in FOREIGN}

@@ -24,6 +24,9 @@ PURPOSES = {
 }
 """Which requirements/*.txt each purpose stands on. The demo installs no torch."""
 
+EXTRA = "analyzer"
+"""What every purpose also gets where there are wheels for it."""
+
 
 def prepare(purpose: str) -> None:
     """Bring `.venv`, `build` and `install` up to date.
@@ -33,6 +36,7 @@ def prepare(purpose: str) -> None:
     environment = Environment(ROOT / ".venv", ROOT / "requirements")
     environment.create(asked_for=os.environ.get("PYTHON"))
     environment.install(PURPOSES[purpose], torch_index=os.environ.get("TORCH_INDEX"))
+    environment.install_alone(EXTRA)
     Workspace(ROOT, environment).build()
 
 

@@ -91,6 +91,31 @@ def test_torch_comes_from_the_index_that_is_named(prepared) -> None:
     assert "--index-url" not in calls[1]
 
 
+def test_an_extra_is_installed_once_and_without_what_it_declares_to_need(prepared) -> None:
+    made, calls = prepared
+    (made.requirements / "analyzer.txt").write_text("mediapipe==1\n")
+    made.install_alone("analyzer")
+    made.install_alone("analyzer")
+    assert calls == [["install", "--no-deps", "-r", str(made.requirements / "analyzer.txt")]]
+
+
+def test_an_extra_that_cannot_be_had_stops_nothing_and_is_tried_again(
+    prepared, monkeypatch, capsys
+) -> None:
+    made, calls = prepared
+    (made.requirements / "analyzer.txt").write_text("mediapipe==1\n")
+
+    def fail(*words: str) -> None:
+        raise subprocess.CalledProcessError(1, ["pip"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made, "_pip", fail)
+        made.install_alone("analyzer")
+    assert "analyzer requirements could not be installed" in capsys.readouterr().err
+    made.install_alone("analyzer")
+    assert len(calls) == 1
+
+
 def test_another_ros_installation_does_not_leak_in(prepared, monkeypatch) -> None:
     made, _ = prepared
     monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/humble")
