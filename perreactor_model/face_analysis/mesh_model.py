@@ -251,14 +251,15 @@ class _Graph:
 
 def _load_bindings() -> Any:
     """mediapipe's extension module, without the rest of the package."""
-    if _BINDINGS in sys.modules:
-        return sys.modules[_BINDINGS]
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or not spec.submodule_search_locations:
         raise AnalyzerMissing(f"the analyzer `landmarks` needs mediapipe: {INSTALL}")
     root = Path(spec.submodule_search_locations[0])
     try:
-        return _loaded(root)
+        module = sys.modules.get(_BINDINGS) or _loaded(root)
+        # Also where somebody else has imported mediapipe, which sets it only when first used.
+        module.resource_util.set_resource_dir(str(root.parent))
+        return module
     except (ImportError, AttributeError, OSError) as error:
         raise AnalyzerMissing(
             f"mediapipe in {root} does not run with Python {platform.python_version()} here "
@@ -276,7 +277,6 @@ def _loaded(root: Path) -> Any:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     sys.modules.setdefault(_BINDINGS, module)
-    module.resource_util.set_resource_dir(str(root.parent))
     return module
 
 
