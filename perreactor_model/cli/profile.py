@@ -123,7 +123,7 @@ def _create(arguments: argparse.Namespace, bundle: Bundle) -> int:
             print(json.dumps({"made": False, "quality": refusal.quality.to_dict()}))
         else:
             print("\n".join(quality_lines(refusal.quality)))
-        print(f"perreactor: error: no profile '{name}' was made", file=sys.stderr)
+        print(f"perreactor: error: {refusal}", file=sys.stderr)
         return 2
     path = keep(profile, folder, history if arguments.keep_history else None)
     if not bundle.trained:
@@ -260,7 +260,7 @@ def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
     traits, alike = traits_of(profile), nearest(profile, known)
     told = _NO_TRAITS
     if traits:
-        told = summary(traits, average.traits) if average else _NO_AVERAGE
+        told = summary(traits, average.traits, average.whom) if average else _NO_AVERAGE
     picture = arguments.out or Path(f"{profile.name}.png")
     warning = _warning(bundle)
     sheet = Sheet(profile.name, told, (made_from(profile), made_when(profile)), warning)
@@ -338,7 +338,7 @@ def _warning(bundle: Bundle) -> str:
     """For pictures."""
     if bundle.trained:
         return ""
-    return "This bundle is untrained: its patterns mean nothing yet. The bars are of the person."
+    return "This bundle is untrained: its patterns mean nothing yet. Bars show what was measured."
 
 
 def _portrayed(profile: ListenerProfile) -> Any:

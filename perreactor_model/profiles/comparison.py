@@ -51,6 +51,11 @@ class Average:
     """None of them is a person."""
 
     @property
+    def whom(self) -> str:
+        """What to call it in a sentence."""
+        return "the made-up average" if self.synthetic else "the average listener"
+
+    @property
     def title(self) -> str:
         """Whose average it is, for people."""
         made_up = "made-up listeners" if self.synthetic else "listeners"

@@ -28,6 +28,8 @@ _BAR = _INCHES - 2 * _EDGE - _LABEL - _REMARK
 _PART_HEAD = 0.62
 _PART_FOOT = 0.28
 _ROW = 0.4
+_TITLE_LETTERS = 36
+"""So many fit at full size."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class _Page:
         self.figure.text(right / _INCHES, 1 - below / self._height, text, **looks)
 
     def _write_head(self, sheet: Sheet, listeners: Sequence[Portrayed]) -> None:
-        self._write(_EDGE, 0.68, sheet.title, size=20, weight="bold")
+        size = min(20.0, 20.0 * _TITLE_LETTERS / len(sheet.title))
+        self._write(_EDGE, 0.68, sheet.title, size=size, weight="bold")
         self._write(_EDGE, 1.0, sheet.summary, size=10.5, color=LIGHT["muted"])
         below = 1.2
         if len(listeners) > 1:

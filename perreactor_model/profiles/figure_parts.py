@@ -76,7 +76,7 @@ def _trait_rows(listeners: Sequence[Portrayed], average: Average | None) -> tupl
         if not known:
             continue
         mark = average.traits.get(trait) if average else None
-        reach = max(words.most, *(abs(value) for value in (*known, mark or 0.0)))
+        reach = max(words.most, *(1.1 * abs(value) for value in (*known, mark or 0.0)))
         told = ["unknown" if value is None else words.text(value) for value in values]
         if len(listeners) == 1 and mark is not None:
             told += [against_average(trait, known[0], mark)]

@@ -15,6 +15,7 @@ from perreactor_model.contract import (
     attribute_ranges,
 )
 from perreactor_model.profiles.history import POSE_SLICE, ListenerHistory
+from perreactor_model.profiles.traits import mouth_speed
 
 SHORTEST_S = 10.0
 """Seconds with the face in view below which there is no profile."""
@@ -33,6 +34,10 @@ _STILL = 0.02
 
 _HARDLY_MOVING = 0.1
 
+_SPEECH = 1.5
+"""Change of AU25 and AU26 a second from which on somebody seems to talk (our talking test videos
+have 2 to 3; synthetic listeners 0 to 1.2)."""
+
 _ASIDE_SHARE = 0.1
 """Somebody seen for less of the time than this passed by, and is left out."""
 
@@ -48,10 +53,10 @@ class HistoryQuality:
     `visible_s` of its `seconds` show the face; `longest_gap_s` is the longest stretch without it,
     between the first and the last frame with it. `unknown` names attributes that are unknown
     throughout, or nearly. `variation` is the standard deviation of each known attribute;
-    `movement` the span (1st to 99th percentile) of the action unit that moves most. `people` are
-    the seconds of each person seen, by number; `person` is the one that is judged. `verdict` is
-    "ok", "weak" or "refused"; `reasons` say why it is not "ok" and what would be right; `notes`
-    tell what was done about the rest.
+    `movement` the span (1st to 99th percentile) of the action unit that moves most; `mouth_speed`
+    the change of AU25 and AU26 a second. `people` are the seconds of each person seen, by number;
+    `person` is the one that is judged. `verdict` is "ok", "weak" or "refused"; `reasons` say why it
+    is not "ok" and what would be right; `notes` tell what was done about the rest.
     """
 
     seconds: float
@@ -61,6 +66,7 @@ class HistoryQuality:
     head_known: bool
     variation: dict[str, float]
     movement: float
+    mouth_speed: float
     people: dict[int, float]
     person: int
     verdict: str
@@ -84,9 +90,13 @@ class HistoryQuality:
         record["visible_share"] = self.visible_share
         record["variation"] = {name: round(value, 4) for name, value in self.variation.items()}
         record["people"] = {str(number): seconds for number, seconds in self.people.items()}
-        for key in ("seconds", "visible_s", "longest_gap_s", "visible_share", "movement"):
-            record[key] = round(record[key], 3)
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
+        return {key: _plain(value) for key, value in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def judge(history: ListenerHistory) -> HistoryQuality:
@@ -112,6 +122,7 @@ def judge(history: ListenerHistory) -> HistoryQuality:
         head_known=bool(len(head)) and bool(head.mean() >= KNOWN_SHARE),
         variation=_variation(rows, unknown),
         movement=_movement(rows, unknown),
+        mouth_speed=mouth_speed(rows),
         people=people,
         person=max(people, key=people.__getitem__, default=0),
     )
@@ -141,6 +152,7 @@ class _Measured:
     head_known: bool
     variation: dict[str, float]
     movement: float
+    mouth_speed: float
     people: dict[int, float]
     person: int
 
@@ -179,6 +191,11 @@ def _verdicts(
                 "the face hardly moves: a pattern of it says little; record the person listening "
                 "to something that touches them"
             )
+    if measured.mouth_speed > _SPEECH:
+        notes.append(
+            "the mouth opens and closes all the time, as in speech: a pattern is best made of "
+            "somebody who listens"
+        )
     if not measured.head_known:
         notes.append("the head's pose is unknown: taken as straight and still")
     return against, doubts, notes

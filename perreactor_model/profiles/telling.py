@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from perreactor_model.profiles.profile import ListenerProfile
-from perreactor_model.profiles.quality import HistoryQuality
+from perreactor_model.profiles.quality import REFUSED, HistoryQuality
 
 
 def quality_lines(quality: HistoryQuality) -> list[str]:
-    """What was found in a history: figures, then reasons and notes as sentences."""
+    """What was found in a history: figures, then as sentences what is doubtful and what was done.
+
+    The reasons of a refusal are left to the error.
+    """
     known = 15 - sum(name.startswith("AU") for name in quality.unknown)
     lines = [
         f"quality    {quality.verdict}",
@@ -19,7 +22,8 @@ def quality_lines(quality: HistoryQuality) -> list[str]:
         f"movement   {quality.mean_variation:.3f} on average, {quality.movement:.2f} at most; "
         f"{known} of 15 action units known",
     ]
-    return [*lines, *(f"  - {text}" for text in (*quality.reasons, *quality.notes))]
+    reasons = () if quality.verdict == REFUSED else quality.reasons
+    return [*lines, *(f"  - {text}" for text in (*reasons, *quality.notes))]
 
 
 def made_from(profile: ListenerProfile) -> str:
@@ -30,10 +34,11 @@ def made_from(profile: ListenerProfile) -> str:
     source, quality = told.get("source"), told.get("quality")
     if not isinstance(source, dict) or not isinstance(quality, dict):
         return "Nothing is known of where this profile comes from."
-    share = quality.get("visible_share")
+    length, share = told.get("seconds"), quality.get("visible_share")
+    seconds = f"{length:.1f} s" if isinstance(length, (int, float)) else "some seconds"
     seen = f", face in view {share:.0%} of the time" if isinstance(share, float) else ""
     return (
-        f"From {made_of(profile)}: {told.get('seconds', '?')} s used{seen}; "
+        f"From {made_of(profile)}: {seconds} used{seen}; "
         f"quality {quality.get('verdict', 'unknown')}."
     )
 

@@ -75,6 +75,16 @@ def measure_traits(rows: np.ndarray, unknown: tuple[str, ...], head_known: bool)
     return {name: value if name == "units" else round(value, 4) for name, value in traits.items()}
 
 
+def mouth_speed(rows: np.ndarray) -> float:
+    """`mouth_activity` of rows (N, 31) that may hold NaN; 0 where the mouth is unknown."""
+    mouth = rows[:, [ACTION_UNITS.index(name) for name in _MOUTH]]
+    if len(mouth) < 2:
+        return 0.0
+    speeds = np.abs(_speed(mouth)).sum(axis=1)
+    known = speeds[np.isfinite(speeds)]
+    return float(known.mean()) if len(known) else 0.0
+
+
 def _speed(values: np.ndarray) -> np.ndarray:
     """Change a second of (N, n), smoothed."""
     return np.asarray(np.diff(_smoothed(values), axis=0) * FRAME_RATE)

@@ -93,8 +93,8 @@ def against_average(trait: str, value: float, average: float) -> str:
     return f"{_comparative(words, step)} than average"
 
 
-def summary(traits: dict[str, float], average: dict[str, float]) -> str:
-    """The three most telling differences in one sentence."""
+def summary(traits: dict[str, float], average: dict[str, float], whom: str) -> str:
+    """The three most telling differences from `whom`, the average, in one sentence."""
     steps = {
         trait: _step(TRAIT_WORDS[trait], value, average[trait])
         for trait, value in traits.items()
@@ -107,10 +107,10 @@ def summary(traits: dict[str, float], average: dict[str, float]) -> str:
         if abs(steps[trait]) >= _CLOSE
     ]
     if not phrases:
-        return "Much like the average listener."
+        return f"Much like {whom}."
     *first, last = phrases
     joined = f"{', '.join(first)} and {last}" if first else last
-    return f"{joined[0].upper()}{joined[1:]} than the average listener."
+    return f"{joined[0].upper()}{joined[1:]} than {whom}."
 
 
 def _comparative(words: TraitWords, step: float) -> str:
