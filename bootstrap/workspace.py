@@ -10,7 +10,7 @@ from pathlib import Path
 
 from environment import Environment, digest, report
 
-BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg")
+BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg", "srv")
 """Their content decides about a rebuild."""
 
 INSTALLED = ("perreactor_ros", "perreactor_model", "launch", "config", "resource", "scripts")

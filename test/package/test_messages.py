@@ -57,8 +57,26 @@ FIELDS = {
         "uint32 step",
         "uint8 lifecycle",
     ],
+    "EnrolmentState": [
+        "std_msgs/Header header",
+        "uint8 state",
+        "string name",
+        "string speaker_id",
+        "float32 seconds_wanted",
+        "float32 seconds_recorded",
+        "float32 face_visible",
+        "string message",
+    ],
 }
 """Changing any of this makes every recorded bag unreadable."""
+
+SERVICES = {
+    "EnrolListener": (
+        ["string name", "float32 seconds", "bool replace", "bool keep_history"],
+        ["bool accepted", "string message"],
+    ),
+}
+"""Requests and responses; changing them leaves callers without an answer."""
 
 LINE = re.compile(
     r"^(?P<type>[\w/]+(\[\d*\])?)\s+(?P<name>\w+)(=(?P<value>\d+))?\s*(#\s*(?P<comment>.*))?$"
@@ -66,8 +84,17 @@ LINE = re.compile(
 
 
 def lines(message: str) -> list[re.Match[str]]:
-    """Every line of a definition that declares something."""
-    text = (ROOT / "msg" / f"{message}.msg").read_text(encoding="utf-8")
+    """Every line of a message's definition that declares something."""
+    return declarations((ROOT / "msg" / f"{message}.msg").read_text(encoding="utf-8"))
+
+
+def halves(service: str) -> list[list[re.Match[str]]]:
+    """The same of a service's request and of its response."""
+    text = (ROOT / "srv" / f"{service}.srv").read_text(encoding="utf-8")
+    return [declarations(half) for half in text.split("---\n")]
+
+
+def declarations(text: str) -> list[re.Match[str]]:
     declared = [line for line in text.splitlines() if line and not line.startswith("#")]
     matches = [LINE.match(line) for line in declared]
     assert None not in matches, declared[matches.index(None)]
@@ -104,6 +131,25 @@ def test_every_number_states_its_range(message: str) -> None:
     for line in lines(message):
         if line["type"].startswith("float") or line["type"] in {"uint32", "uint64"}:
             assert re.search(r"\.\.|unbounded", line["comment"]), line["name"]
+
+
+def test_there_are_exactly_the_services_of_the_contract() -> None:
+    assert {file.stem for file in (ROOT / "srv").iterdir()} == set(SERVICES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_requests_and_responses_never_change(service: str) -> None:
+    found = [[f"{line['type']} {line['name']}" for line in half] for half in halves(service)]
+    assert found == list(SERVICES[service])
+    for line in (each for half in halves(service) for each in half):
+        assert line["comment"], f"{line['name']} says neither meaning nor unit"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_build_is_of_these_very_services(service: str) -> None:
+    built = getattr(pytest.importorskip("perreactor_ros.srv"), service)
+    for half, type_ in zip(halves(service), (built.Request, built.Response), strict=True):
+        assert list(type_.get_fields_and_field_types()) == [line["name"] for line in half]
 
 
 def test_reaction_indices_are_those_of_the_contract() -> None:

@@ -68,9 +68,11 @@ def test_every_ros_package_that_is_imported_is_in_the_manifest(
     assert ros - declared - known_elsewhere - optional == set()
 
 
-def test_messages_in_the_folder_are_the_messages_that_are_built() -> None:
-    listed = re.findall(r"msg/(\w+)\.msg", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
-    assert sorted(listed) == sorted(file.stem for file in (ROOT / "msg").iterdir())
+@pytest.mark.parametrize("kind", ["msg", "srv"])
+def test_interfaces_in_the_folder_are_the_interfaces_that_are_built(kind: str) -> None:
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    listed = re.findall(rf"{kind}/(\w+)\.{kind}", text)
+    assert sorted(listed) == sorted(file.stem for file in (ROOT / kind).iterdir())
 
 
 def test_our_modules_are_installed_after_the_generated_ones() -> None:

@@ -54,6 +54,7 @@ def _key(repository: Path) -> str:
         repository / "CMakeLists.txt",
         repository / "package.xml",
         *_files(repository, "msg"),
+        *_files(repository, "srv"),
     ]:
         digest.update(path.read_bytes())
     for folder in INSTALLED:
