@@ -1,14 +1,13 @@
 """Perception: a speaker's camera frames and sound to one token for each 1/25 s.
 
-Flow: the frame clock puts the inputs on the grid; for each complete frame the image is decoded and
-the face cropped (or the attributes of an analyzer are taken), the sound becomes 78 features, and
-one call of the frame encoder makes the token. A frame is encoded once in its life, alone, so its
-token does not depend on how the input was cut. All robots that listen share it.
+Flow: the frame clock puts the inputs on the grid; for each complete frame the image is decoded, the
+face cropped or analyzed (or attributes that came by themselves are taken), the sound becomes 78
+features, and one call of the frame encoder makes the token. A frame is encoded once in its life,
+alone, so its token does not depend on how the input was cut. All robots that listen share it.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -24,23 +23,24 @@ from perreactor_model.contract import (
 from perreactor_model.streaming.clock import FrameClock
 from perreactor_model.streaming.frames import FrameInput, SpeakerFrame
 from perreactor_model.streaming.runtime import load_graph
+from perreactor_model.streaming.sight import Sight
 from perreactor_model.vision.crop import FaceTracker, TrackerSettings
 from perreactor_model.vision.encodings import DecodableImage, ImageError
-from perreactor_model.vision.preprocess import network_input, whole_image
 
 if TYPE_CHECKING:
     from perreactor_model.bundle.manifest import Bundle
-
-_log = logging.getLogger(__name__)
+    from perreactor_model.face_analysis.observation import FaceAnalyzer, FaceObservation
 
 
 class Perceiver:
     """Perceives one speaker, with the encoders of `bundle`.
 
     `crop` finds the face in camera frames and follows it (`tracker` says how); without it a frame
-    is a face crop already. `speaker_id` is handed through to the frames. `clock` are settings of
-    the frame clock, such as `max_wait` in seconds (see `ClockSettings`). Raises DeviceError and
-    ValueError.
+    is a face crop already. `analyzer` measures attributes and head pose in each picture; what is
+    pushed with `push_attributes` comes before it. It is the perceiver's from then on. `speaker_id`
+    is handed through to the frames; empty, an analyzer's people are called face_1, face_2, ...
+    `clock` are settings of the frame clock, such as `max_wait` in seconds (see `ClockSettings`).
+    Raises DeviceError and ValueError.
 
     Not thread-safe as a whole, but made of two halves which two threads may use: the clock
     (`push_*`, `advance`, `finish`, `reset`, `take_inputs`) under one lock, and `encode`.
@@ -54,15 +54,18 @@ class Perceiver:
         threads: int = 1,
         crop: bool = True,
         tracker: TrackerSettings | None = None,
+        analyzer: FaceAnalyzer | None = None,
         speaker_id: str = "",
         **clock: Any,
     ) -> None:
         self.speaker_id = speaker_id
         self._config = bundle.config
         self._sees_images = self._config.visual_input == "face_image"
-        clock.setdefault("expects", ("image" if self._sees_images else "attributes", "audio"))
+        looks = self._sees_images or analyzer is not None
+        clock.setdefault("expects", ("image" if looks else "attributes", "audio"))
         self._clock = FrameClock(self._config.audio_rate, **clock)
-        self._faces = _FaceImages(self._config.image_size, crop, tracker)
+        size = self._config.image_size if self._sees_images else 0
+        self._sight = Sight(size, FaceTracker(size, tracker) if size and crop else None, analyzer)
         self._encoder = load_graph(bundle, "frame_encoder", device, threads)
         self._counts = {"frames_without_face": 0}
         self._no_voice = np.zeros((1, AUDIO_FEATURE_COUNT), np.float32)
@@ -145,16 +148,32 @@ class Perceiver:
     @property
     def counters(self) -> dict[str, int]:
         """What came and what became of it: the clock's, the face tracker's and the images'."""
-        return {**self._clock.counters, **self._faces.counters, **self._counts}
+        return {**self._clock.counters, **self._sight.counters, **self._counts}
+
+    @property
+    def observation(self) -> FaceObservation | None:
+        """What the analyzer said last; None without one, or before its first picture."""
+        return self._sight.observation
+
+    def close(self) -> None:
+        """Free the analyzer."""
+        self._sight.close()
 
     def _encode(self, frame: FrameInput) -> SpeakerFrame:
-        attributes = _vector(frame.attributes, ATTRIBUTE_COUNT)
-        coefficients = _vector(frame.coefficients, COEFFICIENT_COUNT)
+        seen = self._sight.look(frame)
+        speaker_id = self.speaker_id
+        pushed = frame.attributes is not None or frame.coefficients is not None
+        if seen.observation is not None and not pushed:
+            attributes = seen.observation.attributes
+            coefficients = seen.observation.coefficients
+            speaker_id = speaker_id or self._sight.name_of(seen.observation)
+        else:
+            attributes = _vector(frame.attributes, ATTRIBUTE_COUNT)
+            coefficients = _vector(frame.coefficients, COEFFICIENT_COUNT)
         if self._sees_images:
-            image = self._faces.input_of(frame)
-            face_present = image is not None
+            face_present = seen.face is not None
             size = self._config.image_size
-            visual = np.zeros((1, 3, size, size), np.float32) if image is None else image
+            visual = np.zeros((1, 3, size, size), np.float32) if seen.face is None else seen.face
         else:
             visual = np.concatenate([attributes, coefficients]).reshape(1, SPEAKER_VECTOR_COUNT)
             face_present = bool(np.isfinite(visual).any())
@@ -177,7 +196,7 @@ class Perceiver:
             token=token[0],
             face_present=face_present,
             voice_present=voice_present,
-            speaker_id=self.speaker_id,
+            speaker_id=speaker_id,
             attributes=attributes,
             coefficients=coefficients,
         )
@@ -186,60 +205,6 @@ class Perceiver:
         if frame.audio is None:
             return None
         return frame_features(frame.audio, self._config.audio_rate)[None]
-
-
-class _FaceImages:
-    """The visual input of each frame from its image; what a repeated image gave is kept."""
-
-    def __init__(self, size: int, crop: bool, tracker: TrackerSettings | None) -> None:
-        self._size = size
-        self._tracker = FaceTracker(size, tracker) if crop else None
-        self._errors = 0
-        self._reported: set[str] = set()
-        self._epoch = 0
-        self._stamp_ns: int | None = None
-        self._input: np.ndarray | None = None
-
-    @property
-    def counters(self) -> dict[str, int]:
-        tracked = self._tracker.counters if self._tracker is not None else {}
-        return {**tracked, "broken_images": self._errors}
-
-    def input_of(self, frame: FrameInput) -> np.ndarray | None:
-        """The face of this frame, float32 (1, 3, size, size) in [-1, 1], or None without one."""
-        if frame.epoch != self._epoch:
-            self._forget(frame.epoch)
-        if frame.image is None or frame.image_stamp_ns is None:
-            return None
-        # A slow camera's image serves several frames: decode, look and crop once.
-        if frame.image_stamp_ns != self._stamp_ns:
-            self._stamp_ns = frame.image_stamp_ns
-            self._input = self._see(frame.image, frame.image_stamp_ns)
-        return self._input
-
-    def _forget(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._stamp_ns = self._input = None
-        if self._tracker is not None:
-            self._tracker.reset()
-
-    def _see(self, image: np.ndarray | DecodableImage, stamp_ns: int) -> np.ndarray | None:
-        try:
-            rgb = image if isinstance(image, np.ndarray) else image.rgb()
-        except ImageError as error:
-            self._count(error)
-            return None
-        if self._tracker is None:
-            return network_input(whole_image(rgb, self._size))
-        self._tracker.locate(rgb, stamp_ns)
-        crop = self._tracker.crop(rgb)
-        return None if crop is None else network_input(crop)
-
-    def _count(self, error: ImageError) -> None:
-        self._errors += 1
-        if error.kind not in self._reported:
-            self._reported.add(error.kind)
-            _log.warning("image without use, counted as no face from now on: %s", error)
 
 
 def _require_rgb(image: np.ndarray) -> None:

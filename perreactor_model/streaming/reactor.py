@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from perreactor_model.profiles import GENERIC
 from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
 from perreactor_model.streaming.frames import Reaction
 from perreactor_model.streaming.perceiver import Perceiver
+
+if TYPE_CHECKING:
+    from perreactor_model.face_analysis.observation import FaceAnalyzer
 
 
 class Reactor:
@@ -41,11 +45,14 @@ class Reactor:
         settings: EngineSettings | None = None,
         profile_folders: Iterable[Path] = (),
         crop: bool = True,
+        analyzer: FaceAnalyzer | None = None,
     ) -> Reactor:
         """Load a bundle by path or name. `robots` maps names to profiles or blends; one
         generic robot by default.
 
-        `crop` finds the face in the camera frame; without it the frame is a face already. Raises
+        `crop` finds the face in the camera frame; without it the frame is a face already. Bundles
+        that see facial attributes need an `analyzer` to see camera frames with
+        (`perreactor_model.face_analysis.analyzer.open_analyzer()`). Raises
         BundleError, ProfileError, DeviceError (all ValueError), each saying what to do.
         """
         if not isinstance(bundle, Bundle):
@@ -57,7 +64,13 @@ class Reactor:
             raise ValueError(f"robots must map names to profiles, as in {{'robot_a': '{GENERIC}'}}")
         for robot, profile in robots.items():
             engine.add_robot(robot, profile)
-        perceiver = Perceiver(bundle, device=settings.device, threads=settings.threads, crop=crop)
+        perceiver = Perceiver(
+            bundle,
+            device=settings.device,
+            threads=settings.threads,
+            crop=crop,
+            analyzer=analyzer,
+        )
         return cls(perceiver, engine)
 
     @property
