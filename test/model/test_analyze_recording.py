@@ -48,7 +48,7 @@ STAMPS = {
 
 
 def skip_without_mediapipe() -> None:
-    """Some Pythons have no wheel of it. Importing it all takes seconds, so it is looked for only."""
+    """Some Pythons have no wheel of it. It is not imported: that takes seconds."""
     if importlib.util.find_spec("mediapipe") is None:
         pytest.skip("mediapipe is not installed")
 
