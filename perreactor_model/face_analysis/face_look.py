@@ -82,6 +82,9 @@ _REGION_OF = np.repeat(np.arange(REGION_COUNT), _SIZES)
 _MOST_DIFFERENT = 0.4
 """Colours further apart than this count as this far: one landmark must not speak for many."""
 _NO_COLOUR = 0.04
+_LEAST_REDNESS = 0.015
+_LEAST_CONTRAST, _LEAST_MOUTH_CONTRAST = 0.02, 0.05
+_MOUTH = np.array([FaceRegion.MOUTH_RIGHT, FaceRegion.MOUTH_LEFT])
 _LEARNT_LOOKS = 25
 _FOLLOW_LOOKS = 750
 
@@ -104,9 +107,18 @@ class FaceLook:
     sharpness: float
 
     @property
-    def grey(self) -> bool:
-        """Whether the picture has no colour to tell lips from skin by."""
-        return bool(np.abs(self.colour).max() < _NO_COLOUR)
+    def plausible(self) -> np.ndarray:
+        """bool (8,): what may be a part of a face, whoever's it is.
+
+        Each has some contrast, and lips are redder than the skin around them (in a picture that
+        has colour at all): a hand's are not.
+        """
+        plausible = self.contrast > _LEAST_CONTRAST
+        mouth = self.contrast[_MOUTH] > _LEAST_MOUTH_CONTRAST
+        if np.abs(self.colour).max() > _NO_COLOUR:
+            mouth &= self.redness > _LEAST_REDNESS
+        plausible[_MOUTH] = mouth
+        return plausible
 
 
 def points_outside(points: np.ndarray, picture: tuple[int, ...]) -> np.ndarray:

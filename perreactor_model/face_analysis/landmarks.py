@@ -22,6 +22,9 @@ _STEPS_TO_SETTLE = 3
 """How often the mesh of a newly found face is laid again: its place is rough at first."""
 _CANDIDATES = 3
 """At most this many faces are looked at closely when the followed one is lost."""
+_LONGEST_REACH = 2.0
+_ALIKE_PART = 0.6
+"""A correlation from which a part of a face may well be the person's."""
 _TURNED = 0.5
 """A face turned further (rad) looks unlike itself."""
 
@@ -32,7 +35,7 @@ class FollowSettings:
 
     `score` (0..1) is how sure the mesh model must be of a face. One that is not seen for
     `lost_seconds` is given up and the next may be followed. A face that comes back within
-    `same_seconds`, no more than `same_distance` of its size away (and as much more for each second)
+    `same_seconds`, no more than `same_distance` of its size away (after a second twice that)
     and at most `same_growth` times larger or smaller, is the same person if it looks it. From one
     picture to the next a face moves at most `jump` of its size. `likeness` is the least correlation
     with the person's own look; what is less for `doubt_seconds` is somebody else. `tint` is the
@@ -66,6 +69,7 @@ class FaceMesh:
     `points` float32 (478, 3): x and y in pixels of the picture, z in the same unit, growing away
     from the camera. `person` counts the people seen, from 1. `frontal` is the mesh without head
     pose, `look` what the face looks like and `likeness` how that compares with the person so far.
+    `doubted` says that it may be somebody else's.
     """
 
     points: np.ndarray
@@ -73,6 +77,7 @@ class FaceMesh:
     frontal: FrontalFace
     look: FaceLook
     likeness: Likeness
+    doubted: bool = False
 
     @property
     def box(self) -> FaceBox:
@@ -152,17 +157,26 @@ class LandmarkFinder:
             box = box_of(points)
             near = self._last.distance(box) < self._settings.jump
             mesh = self._mesh(rgb, points) if near and self._as_large(box) else None
-            if mesh is not None and not self._is_somebody_else(mesh, stamp_ns):
+            if mesh is not None and not self._doubted_for_long(mesh, stamp_ns):
                 return mesh
         self._region = None
         self.counters["faces_lost"] += 1
         return None
 
-    def _is_somebody_else(self, mesh: FaceMesh, stamp_ns: int) -> bool:
-        turned = abs(float(mesh.frontal.rotation[1])) > _TURNED
-        if turned or self._is_alike(mesh.likeness):
+    def _doubted_for_long(self, mesh: FaceMesh, stamp_ns: int) -> bool:
+        if not mesh.doubted:
             self._alike_ns = stamp_ns
         return stamp_ns - self._alike_ns > self._settings.doubt_seconds * 1e9
+
+    def _is_doubtful(self, frontal: FrontalFace, look: FaceLook, likeness: Likeness) -> bool:
+        """Whether a face looks like somebody else's.
+
+        One that looks unlike the person but is no whole face is covered, unless nothing is alike.
+        """
+        if abs(float(frontal.rotation[1])) > _TURNED or self._is_alike(likeness):
+            return False
+        covered = not look.plausible.all() and likeness.pattern.max() > _ALIKE_PART
+        return not covered
 
     def _is_alike(self, likeness: Likeness) -> bool:
         return likeness.best_parts >= self._settings.likeness
@@ -179,7 +193,7 @@ class LandmarkFinder:
                 return same
         for region in regions[:_CANDIDATES]:
             points = self._settled(rgb, region)
-            if points is not None:
+            if points is not None and not self._may_be_covered_person(rgb, points, gap):
                 self._people += 1
                 self.counters["people"] += 1
                 self._own = OwnLook()
@@ -189,11 +203,18 @@ class LandmarkFinder:
                 return mesh
         return None
 
+    def _may_be_covered_person(self, rgb: np.ndarray, points: np.ndarray, gap: float) -> bool:
+        """A face in the place of the one just lost that is not seen whole is nobody new."""
+        if self._last is None or gap > self._settings.same_seconds:
+            return False
+        near = self._last.distance(box_of(points)) < self._settings.same_distance
+        return near and not look_at(rgb, points).plausible.all()
+
     def _same_person(self, rgb: np.ndarray, regions: list[Region], gap: float) -> FaceMesh | None:
         """The followed person among the faces of a picture, `gap` seconds later."""
         last = self._last
         assert last is not None
-        reach = self._settings.same_distance * (1.0 + gap)
+        reach = self._settings.same_distance * min(1.0 + gap, _LONGEST_REACH)
         near = [
             region
             for region in regions
@@ -210,8 +231,10 @@ class LandmarkFinder:
         return None
 
     def _mesh(self, rgb: np.ndarray, points: np.ndarray) -> FaceMesh:
-        look = look_at(rgb, points)
-        return FaceMesh(points, self._people, frontal_face(points), look, self._own.compare(look))
+        frontal, look = frontal_face(points), look_at(rgb, points)
+        likeness = self._own.compare(look)
+        doubted = self._is_doubtful(frontal, look, likeness)
+        return FaceMesh(points, self._people, frontal, look, likeness, doubted)
 
     def _count_found(self, mesh: FaceMesh | None) -> None:
         self.counters["faces_found"] += mesh is not None

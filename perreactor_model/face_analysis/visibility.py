@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perreactor_model.face_analysis.face_look import FaceLook, points_outside
+from perreactor_model.face_analysis.face_look import points_outside
 from perreactor_model.face_analysis.landmarks import FaceMesh
 from perreactor_model.face_analysis.measurements import REGION_COUNT, FaceRegion
 
-_MOUTH = np.array([FaceRegion.MOUTH_RIGHT, FaceRegion.MOUTH_LEFT])
 _RIGHT = np.array([region.name.endswith("RIGHT") for region in FaceRegion])
 _BROWS = np.array([region.name.startswith("BROW") for region in FaceRegion])
 
@@ -25,6 +24,7 @@ _BROWS = np.array([region.name.startswith("BROW") for region in FaceRegion])
 class VisibilitySettings:
     """When a part of the face counts as hidden.
 
+    A face that may be somebody else's: all of it.
     Turned away by `turned` rad: the far side; by `too_far` rad (or nodding by `too_deep`): all.
     The outer eye corners less than `smallest` pixels apart, or detail less sharp than `sharpness`:
     all. More than `outside` of a part beyond the edge of the picture: that part.
@@ -33,10 +33,9 @@ class VisibilitySettings:
     (brows, which move most: `brow_pattern`), or by less than `pattern_of_colour` while the colour
     differs by `colour`, or the contrast is less than `contrast` of the person's own. Once covered,
     a part must look like the person for `back_seconds`. What the person looks like is not known at
-    first; for `start_seconds` a mouth must then be redder than the skin around it by `redness` (in
-    a coloured picture), and every part must have some contrast (`start_contrast`, mouth
-    `start_mouth_contrast`). A part that looks different for `relearn_seconds` and is a plausible
-    part of a face has changed, and is learnt anew.
+    first: for `start_seconds` a part must then be plausible, whoever's it is. A part that looks
+    different for as long as it looked as it did before (but from `relearn_least` to `relearn_most`
+    seconds) and is plausible has changed, and is learnt anew.
     """
 
     turned: float = 0.58
@@ -52,10 +51,8 @@ class VisibilitySettings:
     contrast: float = 0.2
     back_seconds: float = 0.12
     start_seconds: float = 10.0
-    redness: float = 0.015
-    start_contrast: float = 0.02
-    start_mouth_contrast: float = 0.05
-    relearn_seconds: float = 30.0
+    relearn_least: float = 5.0
+    relearn_most: float = 30.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -71,7 +68,9 @@ class Visibility:
         never = np.iinfo(np.int64).min // 2
         self._began_ns: int | None = None
         self._covered_ns = np.full(REGION_COUNT, never)
-        self._uncovered_ns = np.zeros(REGION_COUNT, np.int64)
+        self._now_ns = 0
+        self._alike_ns = np.zeros(REGION_COUNT, np.int64)
+        self._unlike_ns = np.zeros(REGION_COUNT, np.int64)
         self.changed = np.zeros(REGION_COUNT, bool)
         """bool (8,): regions that look different for good since the picture before."""
 
@@ -81,8 +80,7 @@ class Visibility:
         Pictures come in the order of their stamps.
         """
         if self._began_ns is None:
-            self._began_ns = stamp_ns
-            self._uncovered_ns[:] = stamp_ns
+            self._began_ns = self._now_ns = stamp_ns
         if self._too_poor(mesh):
             return np.zeros(REGION_COUNT, bool)
         seen = ~self._turned_away(mesh)
@@ -92,7 +90,8 @@ class Visibility:
     def _too_poor(self, mesh: FaceMesh) -> bool:
         pitch, yaw, _ = np.abs(mesh.frontal.rotation)
         return bool(
-            yaw > self.settings.too_far
+            mesh.doubted
+            or yaw > self.settings.too_far
             or pitch > self.settings.too_deep
             or mesh.frontal.place.scale < self.settings.smallest
             or mesh.look.sharpness < self.settings.sharpness
@@ -109,14 +108,24 @@ class Visibility:
         assert self._began_ns is not None
         learnt = mesh.likeness.learnt
         starting = stamp_ns - self._began_ns < self.settings.start_seconds * 1e9
-        plausible = self._plausible(mesh.look)
+        plausible = mesh.look.plausible
         now = np.where(learnt, self._unlike(mesh), ~plausible & starting)
         self._covered_ns[now] = stamp_ns
-        self._uncovered_ns[~now | ~seen] = stamp_ns
-        lasting = stamp_ns - self._uncovered_ns > self.settings.relearn_seconds * 1e9
-        self.changed = learnt & lasting & plausible
-        self._uncovered_ns[self.changed] = stamp_ns
+        self._notice_change(learnt, now & seen, plausible, stamp_ns)
         return stamp_ns - self._covered_ns < self.settings.back_seconds * 1e9
+
+    def _notice_change(
+        self, learnt: np.ndarray, unlike: np.ndarray, plausible: np.ndarray, stamp_ns: int
+    ) -> None:
+        step, self._now_ns = stamp_ns - self._now_ns, stamp_ns
+        self._alike_ns[learnt & ~unlike] += step
+        self._unlike_ns[unlike] += step
+        self._unlike_ns[~unlike] = 0
+        enough = np.clip(
+            self._alike_ns, self.settings.relearn_least * 1e9, self.settings.relearn_most * 1e9
+        )
+        self.changed = learnt & plausible & (self._unlike_ns > enough)
+        self._alike_ns[self.changed] = self._unlike_ns[self.changed] = 0
 
     def _unlike(self, mesh: FaceMesh) -> np.ndarray:
         like = mesh.likeness
@@ -127,12 +136,3 @@ class Visibility:
             | (coloured & (like.pattern < self.settings.pattern_of_colour))
             | (like.contrast < self.settings.contrast)
         )
-
-    def _plausible(self, look: FaceLook) -> np.ndarray:
-        """bool (8,): what may be a part of a face, whoever's it is."""
-        plausible = look.contrast > self.settings.start_contrast
-        mouth = look.contrast[_MOUTH] > self.settings.start_mouth_contrast
-        if not look.grey:
-            mouth &= look.redness > self.settings.redness
-        plausible[_MOUTH] = mouth
-        return plausible
