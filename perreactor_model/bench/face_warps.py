@@ -174,7 +174,7 @@ class ActingFace:
         """RGB uint8 (480, 640, 3) with the action at `strength` 0..1, its head turned."""
         if not action.moves:
             scaled = {name: strength * value for name, value in action.controls.items()}
-            return self._drawn({**pose, **scaled})
+            return self.drawn(**{**pose, **scaled})
         image, landmarks = self._calm(pose)
         frontal = self._calm({})[1]
         unit = float(np.linalg.norm(frontal[263] - frontal[33]))
@@ -183,11 +183,12 @@ class ActingFace:
     def _calm(self, pose: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         key = tuple(sorted(pose.items()))
         if key not in self._poses:
-            image = self._drawn(pose)
+            image = self.drawn(**pose)
             self._poses[key] = image, self._find(image).astype(np.float64)
         return self._poses[key]
 
-    def _drawn(self, controls: Mapping[str, float]) -> np.ndarray:
+    def drawn(self, **controls: float) -> np.ndarray:
+        """RGB uint8 (480, 640, 3) with these `FaceControls`."""
         image = self._animator.draw(FaceControls(**controls))
         if self._broader == 1.0:
             return image

@@ -13,7 +13,7 @@ from perreactor_model.bundle.manifest import Bundle
 FACE_IMAGE = "untrained_face_image"
 FACIAL_ATTRIBUTES = "untrained_facial_attributes"
 
-BENCHES = ("step", "robots", "latency", "soak", "metrics", "evaluation", "all")
+BENCHES = ("step", "robots", "latency", "soak", "metrics", "evaluation", "actions", "all")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +82,16 @@ def _graph_runner(name: str) -> Callable[[argparse.Namespace], Any]:
     return lambda args: _in_the_graph(name, args)
 
 
+def _actions(args: argparse.Namespace) -> Any:
+    from perreactor_model.face_analysis.mesh_model import AnalyzerMissing
+
+    known_actions = importlib.import_module("perreactor_model.bench.known_actions")
+    try:
+        return known_actions.measure()
+    except AnalyzerMissing as error:
+        return f"not measured: {error}"
+
+
 _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "step": _step,
     "robots": _robots,
@@ -89,6 +99,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "soak": _graph_runner("soak"),
     "metrics": _judging_runner("metrics"),
     "evaluation": _judging_runner("evaluation"),
+    "actions": _actions,
 }
 
 

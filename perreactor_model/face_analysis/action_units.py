@@ -28,6 +28,9 @@ NOISE_FACTOR = 3.0
 TURN_FREE = 0.12
 """Radians that the head may turn or nod before dead zones grow."""
 
+SPEECH_SECONDS = 0.3
+"""Parted lips keep AU14 at 0 this long after they close; in as much time again it comes back."""
+
 
 @dataclass(frozen=True)
 class _Unit:
@@ -46,7 +49,7 @@ class _Unit:
 _UNITS = (
     _Unit("AU1", {"brow_inner": 1.0, "-eye_opening": -0.35}, 0.014, 0.055),
     _Unit("AU2", {"brow_outer": 1.0, "-eye_opening": -0.35}, 0.018, 0.050),
-    _Unit("AU4", {"brow_inner": -1.0, "-eye_opening": -0.6}, 0.007, 0.030, 0.05),
+    _Unit("AU4", {"brow_inner": -1.0, "-eye_opening": -0.6}, 0.007, 0.030),
     _Unit("AU6", {"cheek": 1.0, "lower_lid": 0.5, "-eye_opening": 0.1}, 0.008, 0.030),
     _Unit("AU7", {"lower_lid": 1.0, "-eye_opening": 0.5, "+corner_up": -0.2}, 0.009, 0.032),
     _Unit("AU9", {"nose_wing": 1.0, "brow_inner": -0.3, "+corner_up": -0.15}, 0.012, 0.030),
@@ -96,11 +99,14 @@ class ActionUnitReader:
     def __init__(self, smoothing: OneEuroSettings | None = None) -> None:
         self._filter = OneEuro(smoothing)
         self._blinks = BlinkGuard()
+        self._spoke = 0.0
+        self._last_ns: int | None = None
 
     def reset(self) -> None:
         """Another person, or the same after a while."""
         self._filter.reset()
         self._blinks.reset()
+        self._spoke, self._last_ns = 0.0, None
 
     def read(
         self,
@@ -112,8 +118,17 @@ class ActionUnitReader:
         """One frame's measurements (n,), NaN where hidden, in the order of their stamps."""
         guarded = self._blinks.guard(measurements, neutral.value, stamp_ns)
         values = intensities(self._filter.filter(guarded, stamp_ns), neutral, rotation)
+        values[_AU14] *= 1.0 - self._speech(values[_AU25], stamp_ns)
         known = np.where(np.isfinite(values), Knowledge.MEASURED, Knowledge.UNKNOWN)
         return ActionUnitReading(values, known.astype(np.uint8))
+
+    def _speech(self, parted: float, stamp_ns: int) -> float:
+        """0..1: whether lips part or have just parted. Speech also pulls the corners outwards."""
+        step = 0.0 if self._last_ns is None else max(0.0, (stamp_ns - self._last_ns) / 1e9)
+        self._last_ns = stamp_ns
+        now = min(2.0, 4.0 * float(np.nan_to_num(parted)))
+        self._spoke = max(self._spoke - step / SPEECH_SECONDS, now)
+        return min(1.0, self._spoke)
 
 
 def _noise(neutral: NeutralFace) -> np.ndarray:
@@ -147,4 +162,4 @@ _WEIGHTS = _weights()
 _DEAD = np.array([unit.dead for unit in _UNITS], np.float32)
 _FULL = np.array([unit.full for unit in _UNITS], np.float32)
 _TURNED = np.array([unit.turned for unit in _UNITS], np.float32)
-_AU17, _AU24 = ACTION_UNITS.index("AU17"), ACTION_UNITS.index("AU24")
+_AU14, _AU17, _AU24, _AU25 = (ACTION_UNITS.index(name) for name in ("AU14", "AU17", "AU24", "AU25"))

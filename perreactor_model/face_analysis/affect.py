@@ -32,7 +32,8 @@ SHARPNESS = 5.0
 @dataclass(frozen=True)
 class _Prototype:
     """`core`: without these it is another expression (each entry the strongest of alternatives).
-    `units`: all that belong to it, with their weights. `valence`, `arousal` in [-1, 1].
+    `units`: all that belong to it, with their weights. `valence`, `arousal` in [-1, 1]. `against`:
+    a unit that makes it another expression.
     """
 
     name: str
@@ -40,6 +41,7 @@ class _Prototype:
     units: Mapping[str, float]
     valence: float
     arousal: float
+    against: str | None = None
 
 
 _PROTOTYPES = (
@@ -75,7 +77,7 @@ _PROTOTYPES = (
         -0.51,
         0.59,
     ),
-    _Prototype("contempt", (("AU14",),), {"AU14": 1, "AU12": 0.3}, -0.55, 0.16),
+    _Prototype("contempt", (("AU14",),), {"AU14": 1, "AU12": 0.3}, -0.55, 0.16, "AU12"),
 )
 assert ("neutral", *(prototype.name for prototype in _PROTOTYPES)) == EXPRESSIONS
 
@@ -110,13 +112,17 @@ def derive(intensities: np.ndarray) -> Affect:
 
 
 def _evidence(prototype: _Prototype, units: Mapping[str, float]) -> float:
-    """0..1: geometric mean of "the core is there" and "all that belongs to it is there"."""
-    core = [max(units[name] for name in group) for group in prototype.core]
-    known = {name: w for name, w in prototype.units.items() if np.isfinite(units[name])}
-    if not np.isfinite(core).all():
+    """0..1: geometric mean of the core's strength and the share of its units that are there."""
+    groups = [max(units[name] for name in group) for group in prototype.core]
+    core = float(np.prod(groups) ** (1 / len(groups)))
+    if not np.isfinite(groups).all():
         return float("nan")
-    whole = sum(w * units[name] for name, w in known.items()) / sum(known.values())
-    return float(np.sqrt(np.prod(core) ** (1 / len(core)) * whole))
+    if core == 0.0:
+        return 0.0
+    known = {name: w for name, w in prototype.units.items() if np.isfinite(units[name])}
+    complete = sum(w * min(1.0, units[name] / core) for name, w in known.items())
+    evidence = float(np.sqrt(core * complete / sum(known.values())))
+    return evidence * (1.0 - units[prototype.against]) if prototype.against else evidence
 
 
 _PLACES = np.array([(prototype.valence, prototype.arousal) for prototype in _PROTOTYPES])

@@ -29,8 +29,8 @@ class BlinkSettings:
     """
 
     closed: float = 0.55
-    falling: float = 4.0
-    open: float = 0.75
+    falling: float = 3.0
+    open: float = 0.9
     longest: float = 0.5
     before: float = 0.06
 
@@ -56,7 +56,7 @@ class BlinkGuard:
             return measurements
         if self._since is None and self._begins(opening, stamp_ns):
             self._since, self._held = stamp_ns, self._before(stamp_ns)
-        if self._since is not None and self._is_over(opening, stamp_ns):
+        elif self._since is not None and self._is_over(opening, stamp_ns):
             self._since = self._held = None
             self._earlier.clear()
         self._earlier.append((stamp_ns, opening, measurements))
@@ -87,7 +87,7 @@ class BlinkGuard:
         when, last, _ = self._earlier[-1] if self._earlier else (stamp_ns, opening, None)
         step = max((stamp_ns - when) / 1e9, 1e-3)
         still = abs(opening - last) / step < 0.25 * self.settings.falling
-        return opening > self.settings.closed and still and stamp_ns > self._since
+        return opening > self.settings.closed and still
 
     def _before(self, stamp_ns: int) -> np.ndarray | None:
         """What was measured a little ahead of the blink; None when nothing was."""

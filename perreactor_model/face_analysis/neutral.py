@@ -19,6 +19,9 @@ from perreactor_model.face_analysis.measurements import MEASUREMENT_COUNT, MEASU
 NOISE_FLOOR = 0.0008
 """Noise at rest that is taken for granted even where calibration saw less (0.07 mm)."""
 
+NOISE_CEILING = 0.003
+"""What moves more than this from frame to frame is speech, not noise."""
+
 _RESTING_QUANTILE = {
     # Speech and smiles go one way from rest; blinks close lids; brows go both ways.
     "lip_gap": 0.15,
@@ -178,14 +181,14 @@ def _at_rest(samples: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
 
 
 def _noise(samples: np.ndarray) -> np.ndarray:
-    """Standard deviation of what changes from frame to frame, robust to the face moving."""
-    noise = np.full(samples.shape[1], np.nan, np.float32)
-    for column in range(samples.shape[1]):
-        steps = np.abs(np.diff(samples[:, column]))
-        steps = steps[np.isfinite(steps)]
-        # The median of |difference| of Gaussian noise is 0.954 standard deviations.
-        noise[column] = np.median(steps) / 0.954 if len(steps) else NOISE_FLOOR
-    return np.maximum(noise, NOISE_FLOOR)
+    """Standard deviation of the noise on top of smooth motion, from second differences."""
+    noise = np.full(samples.shape[1], NOISE_FLOOR, np.float32)
+    for column, bends in enumerate(np.abs(np.diff(samples, n=2, axis=0)).T):
+        bends = bends[np.isfinite(bends)]
+        if len(bends):
+            # Of Gaussian noise they have sqrt(6) standard deviations; the median of |x| is 0.6745.
+            noise[column] = np.median(bends) / (0.6745 * np.sqrt(6.0))
+    return np.clip(noise, NOISE_FLOOR, NOISE_CEILING)
 
 
 def _stem(name: str) -> str:
