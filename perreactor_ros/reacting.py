@@ -70,11 +70,20 @@ class Loaded:
     `profiles` reads profile files and belongs to the executor thread.
     """
 
-    model_id: str
+    bundle: Bundle
     provider: str
     window: int
-    trained: bool
     profiles: ProfileStore
+
+    @property
+    def model_id(self) -> str:
+        """Identifies the bundle's model."""
+        return self.bundle.model_id
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights were learnt from people."""
+        return self.bundle.trained
 
 
 class Reacting:
@@ -115,11 +124,7 @@ class Reacting:
         self._due_ns = self._lost = None
         engine = self._engine
         return Loaded(
-            verified.model_id,
-            engine.provider,
-            engine.window,
-            verified.trained,
-            ProfileStore(verified, profile_folders),
+            verified, engine.provider, engine.window, ProfileStore(verified, profile_folders)
         )
 
     def unload(self) -> None:

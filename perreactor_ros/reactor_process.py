@@ -1,8 +1,8 @@
 """The reactor process: one engine and one inference thread for any number of robots.
 
 The host node `reactor_process` owns the subscription to the speaker's behaviour, the parameters of
-the process and /diagnostics. The first robot that is configured loads the bundle, the last one that
-is cleaned up frees it; behaviour is heard while any robot is active.
+the process, the enrolment of listeners and /diagnostics. The first robot that is configured loads
+the bundle, the last one that is cleaned up frees it; behaviour is heard while any robot is active.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from perreactor_ros import process, qos
 from perreactor_ros.bringup.options import parse_robots
 from perreactor_ros.clock_jumps import on_clock_jump
 from perreactor_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Rate, Status
+from perreactor_ros.enrolment import Enrolment
 from perreactor_ros.msg import SpeakerBehaviour
 from perreactor_ros.parameters import declare
 from perreactor_ros.reacting import Loaded, Reacting
@@ -70,6 +71,9 @@ class ReactorProcess(Node):
             for robot in parse_robots(own["robots"])
         ]
         self.nodes: list[Node] = [self, *self.robots]
+        self._enrolment = Enrolment(
+            self, lambda: self.loaded, self.profile_folders, self.look_for_profiles
+        )
         self._diagnostics = Diagnostics(self, self._statuses)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_WATCH_SECONDS, self._watch, clock=steady)
@@ -84,6 +88,7 @@ class ReactorProcess(Node):
     def close(self) -> None:
         for robot in self.robots:
             robot.close()
+        self._enrolment.close()
         self._worker.stop()
 
     # --- For the robots' nodes -------------------------------------------------------------------
@@ -213,7 +218,8 @@ class ReactorProcess(Node):
             values["bundle"] = self.loaded.model_id
             values["trained"] = self.loaded.trained
             values["provider"] = self.loaded.provider
-        return [Status("engine", level, summary, values), *(each.status() for each in self.robots)]
+        robots = [robot.status() for robot in self.robots]
+        return [Status("engine", level, summary, values), self._enrolment.status(), *robots]
 
 
 def main(args: Sequence[str] | None = None) -> None:

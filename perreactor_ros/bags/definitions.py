@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
 
 PACKAGE = "perreactor_ros"
-OWN_MESSAGES = ("AudioChunk", "FacialReaction", "ReactorState", "SpeakerBehaviour")
+OWN_MESSAGES = (
+    "AudioChunk",
+    "EnrolmentState",
+    "FacialReaction",
+    "ReactorState",
+    "SpeakerBehaviour",
+)
 
 _SEPARATOR = "=" * 80
 

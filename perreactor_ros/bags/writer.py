@@ -29,7 +29,11 @@ _PLUGINS = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 STORAGES = tuple(_PLUGINS)
 
 _NO_LIMIT = QosTime(0, 0)
-_LATCHED = ("perreactor_ros/msg/ReactorState", "audio_common_msgs/msg/AudioInfo")
+_LATCHED = (
+    "perreactor_ros/msg/EnrolmentState",
+    "perreactor_ros/msg/ReactorState",
+    "audio_common_msgs/msg/AudioInfo",
+)
 _LARGE = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _IMAGES, _SMALL = 10, 50
 """Messages that a player keeps for slow subscribers; 50 are half a second of a microphone."""

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from perreactor_ros.msg import AudioChunk, FacialReaction, ReactorState, SpeakerBehaviour
+from perreactor_ros.msg import (
+    AudioChunk,
+    EnrolmentState,
+    FacialReaction,
+    ReactorState,
+    SpeakerBehaviour,
+)
 from rclpy.serialization import deserialize_message, serialize_message
 
 from perreactor_model import contract
@@ -163,7 +169,7 @@ def test_constants_of_the_messages_follow_the_contract():
 
 def test_every_field_of_every_message_says_what_it_is():
     folder = Path(__file__).parents[2] / "msg"
-    for type_ in (AudioChunk, FacialReaction, ReactorState, SpeakerBehaviour):
+    for type_ in (AudioChunk, EnrolmentState, FacialReaction, ReactorState, SpeakerBehaviour):
         lines = (folder / f"{type_.__name__}.msg").read_text().splitlines()
         for field in type_.get_fields_and_field_types():
             (line,) = [each for each in lines if re.match(rf"\S+ +{field}\b", each)]
