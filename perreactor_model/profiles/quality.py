@@ -129,7 +129,7 @@ def judge(history: ListenerHistory) -> HistoryQuality:
     against, doubts, notes = _verdicts(history, measured, rows)
     verdict = REFUSED if against else WEAK if doubts else OK
     return HistoryQuality(
-        **asdict(measured), verdict=verdict, reasons=(*against, *doubts), notes=tuple(notes)
+        **asdict(measured), verdict=verdict, reasons=tuple(against or doubts), notes=tuple(notes)
     )
 
 
