@@ -27,7 +27,7 @@ _FILES = """\
 A row is written for each 1/25 s: 15 action units (0 to 1), valence and arousal (-1 to 1), 8
 probabilities of expressions, head rotation (radians) and translation, the person's number, and for
 each attribute whether it is measured, derived or unknown. Pictures are not kept.
-docs/attributes.md describes the files and the overlay, docs/analyzer.md how far to trust the values.
+docs/attributes.md describes files and overlay, docs/analyzer.md how far to trust the values.
 """
 
 

@@ -29,7 +29,14 @@ from perreactor_model.contract import (
 from perreactor_model.face_analysis.observation import FaceObservation, Knowledge
 from perreactor_model.face_analysis.recording import frames_of
 from perreactor_model.media.recording import VideoWriter
-from perreactor_model.media.video import SECOND_NS, SoundBlock, probe, read_pictures, read_sound
+from perreactor_model.media.video import (
+    SECOND_NS,
+    SoundBlock,
+    VideoError,
+    probe,
+    read_pictures,
+    read_sound,
+)
 
 PICTURE_SIZE = (640, 480)
 PANEL_WIDTH = 360
@@ -75,6 +82,8 @@ class AttributeOverlay:
 
     def __init__(self, video: str | Path, out: str | Path) -> None:
         info = probe(video)
+        if not info.has_pictures:
+            raise VideoError(f"{video} holds sound but no pictures: expected a video of a face")
         factor = min(PICTURE_SIZE[0] / info.width, PICTURE_SIZE[1] / info.height)
         size = (max(2, round(info.width * factor)), max(2, round(info.height * factor)))
         self._scale = size[0] / info.width
