@@ -54,7 +54,7 @@ def make_profile(
     pattern = _pattern(rows, windows, bundle)
     provenance: dict[str, Any] = {
         "kind": "history of a person",
-        "source": history.source,
+        "source": {key: told for key, told in history.source.items() if key != "people"},
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "made_with": f"perreactor {__version__}",
         "seconds": round(len(rows) / FRAME_RATE, 2),

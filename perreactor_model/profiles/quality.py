@@ -213,7 +213,8 @@ def _of_people(history: ListenerHistory, measured: _Measured) -> tuple[list[str]
             "alone; somebody who was out of view for a while is counted anew, and --person 1,2 "
             "takes both for the same"
         ], []
-    aside = ", ".join(f"{history.called(k)} for {s:.1f} s" for k, s in others.items())
+    # Notes are kept in the profile, where the names of others have no place.
+    aside = ", ".join(f"person {k} for {s:.1f} s" for k, s in others.items())
     return [], [f"left out who was seen for less than a tenth of the time ({aside})"]
 
 
