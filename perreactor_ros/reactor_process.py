@@ -153,7 +153,10 @@ class ReactorProcess(Node):
         """Announce profiles that have come or gone since the folders were looked at last."""
         if self.loaded is None:
             return
-        names = self.loaded.profiles.names()
+        try:
+            names = self.loaded.profiles.names()
+        except OSError:  # a folder that went away under our eyes; the next look will tell
+            return
         if names != self.known_profiles:
             self.known_profiles = names
             for robot in self.robots:
