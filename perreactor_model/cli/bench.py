@@ -13,7 +13,17 @@ from perreactor_model.bundle.manifest import Bundle
 FACE_IMAGE = "untrained_face_image"
 FACIAL_ATTRIBUTES = "untrained_facial_attributes"
 
-BENCHES = ("step", "robots", "latency", "soak", "metrics", "evaluation", "actions", "all")
+BENCHES = (
+    "step",
+    "robots",
+    "latency",
+    "soak",
+    "metrics",
+    "evaluation",
+    "analyzer",
+    "actions",
+    "all",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--seconds", type=float, help="length of latency (60) and soak (600) in seconds"
+        "--seconds",
+        type=float,
+        help="length of latency (60), soak (600) and analyzer (200) in seconds",
     )
 
 
@@ -82,14 +94,23 @@ def _graph_runner(name: str) -> Callable[[argparse.Namespace], Any]:
     return lambda args: _in_the_graph(name, args)
 
 
-def _actions(args: argparse.Namespace) -> Any:
-    from perreactor_model.face_analysis.mesh_model import AnalyzerMissing
+def _analyzer(args: argparse.Namespace) -> Any:
+    if missing := _missing_for_faces():
+        return missing
+    return importlib.import_module("perreactor_model.bench.analyzer").measure(args.seconds)
 
-    known_actions = importlib.import_module("perreactor_model.bench.known_actions")
-    try:
-        return known_actions.measure()
-    except AnalyzerMissing as error:
-        return f"not measured: {error}"
+
+def _actions(args: argparse.Namespace) -> Any:
+    if missing := _missing_for_faces():
+        return missing
+    return importlib.import_module("perreactor_model.bench.known_actions").measure()
+
+
+def _missing_for_faces() -> str | None:
+    for name in ("mediapipe", "skimage"):
+        if importlib.util.find_spec(name) is None:
+            return f"not measured: {name} is missing (see docs/analyzer.md)"
+    return None
 
 
 _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
@@ -99,6 +120,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "soak": _graph_runner("soak"),
     "metrics": _judging_runner("metrics"),
     "evaluation": _judging_runner("evaluation"),
+    "analyzer": _analyzer,
     "actions": _actions,
 }
 
