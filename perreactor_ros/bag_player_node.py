@@ -25,6 +25,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from perreactor_model.face_analysis.choice import CHOICES
 from perreactor_model.media.playback import Prefetched
 from perreactor_ros import process
 from perreactor_ros.bag_routes import BagRoutes, Route, find_routes
@@ -56,6 +57,7 @@ PARAMETERS = (
     Parameter(
         "bundle", "Model bundle that reacts; it decides what of the bag can be of use.", True
     ),
+    Parameter("analyzer", "As perception's: whether pictures are of use.", True, choices=CHOICES),
     Parameter("loop", "Begin anew at the end; read when the node is configured."),
     Parameter(
         "playback_rate",
@@ -164,7 +166,7 @@ class BagPlayerNode(ManagedNode):
             audio=self._values["bag_audio_topic"] or None,
             behaviour=self._values["bag_behaviour_topic"] or None,
         )
-        return find_routes(bag, self._values["bundle"], topics)
+        return find_routes(bag, self._values["bundle"], topics, self._values["analyzer"])
 
     def _publisher(self, route: Route) -> Publisher:
         name = route.name

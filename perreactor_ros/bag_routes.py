@@ -12,6 +12,7 @@ from pathlib import Path
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from perreactor_model.bundle.manifest import find_bundle, read_manifest
+from perreactor_model.face_analysis.choice import AUTO, chosen_analyzer
 from perreactor_ros import qos
 from perreactor_ros.audio_types import audio_adapter
 from perreactor_ros.bags.reader import BagReader
@@ -71,15 +72,21 @@ class BagRoutes:
         return parameters
 
 
-def find_routes(bag: Path, bundle: str, topics: TopicOptions | None = None) -> BagRoutes:
+def find_routes(
+    bag: Path, bundle: str, topics: TopicOptions | None = None, analyzer: str = AUTO
+) -> BagRoutes:
     """What of a bag robots with this bundle (a name or folder) can react to.
+
+    `analyzer` is perception's parameter of that name: `landmarks` makes use of pictures.
 
     Raises BagError for a bag that cannot be read, BundleError, and ReplayError where the choice of
     topics is not clear or nothing can be played.
     """
     manifest = read_manifest(find_bundle(bundle) / "bundle.json")
     with BagReader(bag) as reader:
-        sources = find_sources(reader, manifest.model.visual_input, manifest.model_id, topics)
+        visual_input = manifest.model.visual_input
+        chosen = chosen_analyzer(analyzer, visual_input)
+        sources = find_sources(reader, visual_input, manifest.model_id, topics, chosen)
         troubles = [*reader.troubles, *sources.notes]
         routes: list[Route] = []
         left_out: list[str] = []

@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.face_analysis.choice import LANDMARKS, chosen_analyzer
 from perreactor_ros.audio_types import AudioAdapter, ReceiveStamps
 from perreactor_ros.diagnostics import Quantiles, Rate
+from perreactor_ros.hri_faces import HriReading, stamp_of
 from perreactor_ros.image_messages import compressed_image, raw_image
 from perreactor_ros.messages import behaviour_message, nanoseconds
 from perreactor_ros.msg import SpeakerBehaviour
 
 if TYPE_CHECKING:
+    from perreactor_model.face_analysis.observation import FaceAnalyzer
     from perreactor_model.streaming.perceiver import Perceiver
+
+PERCEIVER_OPTIONS = (
+    "device", "threads", "crop", "analyzer", "speaker_id", "max_wait", "image_wait", "image_hold",
+)  # fmt: skip
+"""Parameters of perception that `Perceiving.load` takes, by the same names."""
 
 BACKLOG = 10
 """Frames (0.4 s) that may wait to be encoded; if more do, all but the newest are skipped."""
@@ -51,6 +59,14 @@ class LoadedPerceiver:
     provider: str
     visual_input: str
     trained: bool
+    analyzer: str
+    """`landmarks`, `hri` or `none`: what `auto` came to."""
+    au_semantics: str
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the camera's pictures are used."""
+        return self.visual_input == "face_image" or self.analyzer == LANDMARKS
 
 
 class Log(Protocol):
@@ -87,6 +103,7 @@ class Perceiving:
         self.refused = 0
         self.skew_ns: int | None = None
         self.counters: Mapping[str, int] = {}
+        self.face = ""
         self._now_ns = now_ns
         self._outdated = outdated
         self._publish = publish
@@ -100,7 +117,9 @@ class Perceiving:
         self._said: set[str] = set()
         self._perceiver: Perceiver | None = None
         self._model_id = ""
+        self._own_speaker_id = ""
         self._epochs_before = 0
+        self._hri = HriReading()
         self._last_input = monotonic()
         self._take = {
             "image": self._take_image,
@@ -109,32 +128,50 @@ class Perceiving:
             "audio_info": self._take_audio_info,
             "attributes": self._take_attributes,
             "robot_speaking": self._take_robot_speaking,
+            "hri_face": self._take_hri_face,
+            "facs": self._take_facs,
+            "expression": self._take_expression,
         }
 
     # --- Jobs for the inference thread -----------------------------------------------------------
 
     def load(self, bundle: str, options: Mapping[str, Any]) -> LoadedPerceiver:
-        """Load a bundle's encoders. Raises BundleError, DeviceError or ValueError."""
+        """Load a bundle's encoders, and the analyzer that `options` names (default: auto).
+
+        Raises BundleError, DeviceError, AnalyzerMissing or ValueError.
+        """
         # Imported here, for it takes long (SciPy) and the node shall be in the graph before that.
         from perreactor_model.streaming.perceiver import Perceiver
 
         verified = Bundle.load(bundle)
-        perceiver = Perceiver(verified, **options)
+        others = dict(options)
+        visual_input = verified.config.visual_input
+        analyzer = chosen_analyzer(others.pop("analyzer", "auto"), visual_input)
+        perceiver = Perceiver(verified, analyzer=_opened(analyzer), **others)
         self._perceiver = perceiver
         self._model_id = verified.model_id
+        self._own_speaker_id = perceiver.speaker_id
         return LoadedPerceiver(
-            verified.model_id, perceiver.provider, verified.config.visual_input, verified.trained
+            verified.model_id,
+            perceiver.provider,
+            visual_input,
+            verified.trained,
+            analyzer,
+            verified.manifest.au_semantics,
         )
 
     def unload(self) -> None:
         """Free the encoders. What another perceiver says later is of later epochs."""
         if self._perceiver is not None:
             self._epochs_before += self._perceiver.epoch + 1
+            self._perceiver.close()
         self._perceiver = None
+        self.face = ""
 
     def reset(self) -> None:
         """Forget all input: a new epoch."""
         self._receive_stamps.reset()
+        self._hri = HriReading()
         if self._perceiver is not None:
             self._perceiver.reset()
 
@@ -153,6 +190,7 @@ class Perceiving:
         self._encode(perceiver)
         self.counters = perceiver.counters
         self.skew_ns = perceiver.skew_ns
+        self.face = _face_of(perceiver)
         if received:
             self._last_input = self._monotonic()
         quiet = self._monotonic() - self._last_input > _QUIET_SECONDS
@@ -228,6 +266,21 @@ class Perceiving:
             self._stamp(message, received_ns, "attributes"),
         )
 
+    def _take_hri_face(self, face: str, _: int) -> None:
+        self._hri = HriReading()
+        self._loaded().speaker_id = self._own_speaker_id or face
+
+    def _take_facs(self, message: Any, received_ns: int) -> None:
+        stamp_ns = stamp_of(message, received_ns)
+        self._camera_frame = message.header.frame_id
+        self._loaded().push_attributes(self._hri.units(message, stamp_ns), None, stamp_ns)
+
+    def _take_expression(self, message: Any, received_ns: int) -> None:
+        stamp_ns = stamp_of(message, received_ns)
+        attributes = self._hri.expression(message, stamp_ns)
+        if attributes is not None:
+            self._loaded().push_attributes(attributes, None, stamp_ns)
+
     def _take_robot_speaking(self, message: Any, received_ns: int) -> None:
         perceiver = self._loaded()
         perceiver.set_robot_speaking(bool(message.data), perceiver.data_time(received_ns))
@@ -250,3 +303,24 @@ class Perceiving:
     def _loaded(self) -> Perceiver:
         assert self._perceiver is not None, "input is taken only when a bundle is loaded"
         return self._perceiver
+
+
+def _opened(analyzer: str) -> FaceAnalyzer | None:
+    """The analyzer of pictures of that name. Raises AnalyzerMissing."""
+    if analyzer != LANDMARKS:
+        return None
+    from perreactor_model.face_analysis.analyzer import open_analyzer
+
+    return open_analyzer(analyzer)
+
+
+def _face_of(perceiver: Perceiver) -> str:
+    """What the analyzer knows of the face, for people; "" where there is no analyzer."""
+    seen = perceiver.observation
+    if seen is None:
+        return ""
+    if not seen.face_present:
+        return "no face"
+    if seen.calibration < 1.0:
+        return f"learning the neutral face ({100 * seen.calibration:.0f} %)"
+    return f"person {seen.person}"

@@ -15,15 +15,17 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Bool
 
+from perreactor_model.face_analysis.choice import AUTO, CHOICES, HRI, NONE
 from perreactor_model.streaming.runtime import DEVICES
 from perreactor_ros import process, qos
 from perreactor_ros.audio_types import AUDIO_TYPES, PcmFormat, audio_adapter, message_class
 from perreactor_ros.clock_jumps import on_clock_jump
 from perreactor_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Rate, Status
+from perreactor_ros.hri_faces import HriFaces, require_hri_msgs
 from perreactor_ros.lifecycle import STATE_NAMES, ManagedNode
 from perreactor_ros.msg import SpeakerBehaviour
 from perreactor_ros.parameters import Parameter, declare
-from perreactor_ros.perceiving import LoadedPerceiver, Perceiving, Received
+from perreactor_ros.perceiving import PERCEIVER_OPTIONS, LoadedPerceiver, Perceiving, Received
 from perreactor_ros.sample_formats import SAMPLE_FORMATS
 from perreactor_ros.worker import InferenceThread
 
@@ -42,6 +44,19 @@ _PARAMETERS = (
         "Whether to find the face in camera images; false for images that are face crops already.",
         read_only=True,
     ),
+    Parameter(
+        "analyzer",
+        "Who measures facial attributes: landmarks (here, from images), hri (ROS4HRI), none, "
+        "or auto: landmarks where the bundle sees attributes and mediapipe is installed.",
+        read_only=True,
+        choices=CHOICES,
+    ),
+    Parameter(
+        "hri_face",
+        "Id of the face to listen to with analyzer hri; empty: the first that is tracked.",
+        read_only=True,
+    ),
+    Parameter("hri_faces", "Where ROS4HRI's faces are, with analyzer hri.", read_only=True),
     Parameter(
         "image_transport",
         "Whether to hear image, image/compressed, or both.",
@@ -114,6 +129,7 @@ class PerceptionNode(ManagedNode):
         self._adapter = audio_adapter(values["audio_type"], assumed if rate else None)
         self._loaded: LoadedPerceiver | None = None
         self._inputs: list[Subscription] = []
+        self._hri: HriFaces | None = None
         self._rates: dict[str, Rate] = {}
         self._lost: set[str] = set()
         self._publisher = qos.advertise(
@@ -153,20 +169,42 @@ class PerceptionNode(ManagedNode):
     # --- Lifecycle -------------------------------------------------------------------------------
 
     def configure(self) -> None:
-        names = ("device", "threads", "crop", "speaker_id", "max_wait", "image_wait", "image_hold")
-        options = {name: self._values[name] for name in names}
+        options = {name: self._values[name] for name in PERCEIVER_OPTIONS}
         message_class(self._values["audio_type"])  # tell what is not installed before loading
+        if self._values["analyzer"] == HRI:
+            require_hri_msgs()
         self._worker.restart()
         loaded = self._worker.call(lambda: self._perceiving.load(self._values["bundle"], options))
         self._loaded = loaded
         self.get_logger().info(f"{loaded.model_id} on {loaded.provider}")
         if not loaded.trained:
             self.get_logger().warning(f"{loaded.model_id} is untrained: judge liveness, not sense")
+        self._say_what_it_sees(loaded)
+
+    def _say_what_it_sees(self, loaded: LoadedPerceiver) -> None:
+        log = self.get_logger()
+        if loaded.analyzer != NONE:
+            log.info(f"facial attributes come from the analyzer {loaded.analyzer}")
+            if loaded.au_semantics != "intensity":
+                log.warning(
+                    f"{loaded.model_id} knows action units as {loaded.au_semantics}, the analyzer "
+                    "gives intensities"
+                )
+        elif loaded.visual_input != "face_image":
+            reason = (
+                "mediapipe is not installed (requirements/analyzer.txt)"
+                if self._values["analyzer"] == AUTO
+                else "the parameter analyzer is none"
+            )
+            log.warning(
+                f"{loaded.model_id} sees the speaker's facial attributes, and {reason}: they are "
+                "awaited on speaker/attributes; the camera's image is not used"
+            )
 
     def activate(self) -> None:
         assert self._loaded is not None
         self.lifecycle = State.PRIMARY_STATE_ACTIVE
-        if self._loaded.visual_input == "face_image":
+        if self._loaded.sees_images:
             if self._values["image_transport"] in ("raw", "both"):
                 self._listen("image", Image, "image", qos.IMAGE_IN)
             if self._values["image_transport"] in ("compressed", "both"):
@@ -179,19 +217,23 @@ class PerceptionNode(ManagedNode):
             info = message_class(self._adapter.info_type_name)
             self._listen("audio_info", info, "audio_info", qos.STATE)
         self._listen("robot_speaking", Bool, "robot_speaking", qos.EVENT)
-        if self._loaded.visual_input != "face_image":
-            self.get_logger().warning(
-                f"{self._loaded.model_id} sees the speaker through speaker/attributes, from an "
-                "analyzer of faces; the camera's image is not used"
+        topics = [each.topic_name for each in self._inputs]
+        if self._loaded.analyzer == HRI:
+            self._rates["facs"] = Rate()
+            self._hri = HriFaces(
+                self, self._values["hri_face"], self._values["hri_faces"], self._take_hri
             )
-        topics = ", ".join(each.topic_name for each in self._inputs)
-        self.get_logger().info(f"listening to {topics}")
+            topics += self._hri.topics
+        self.get_logger().info(f"listening to {', '.join(topics)}")
 
     def deactivate(self) -> None:
         self.lifecycle = State.PRIMARY_STATE_INACTIVE
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
+        if self._hri is not None:
+            self._hri.close()
+            self._hri = None
         self._rates.clear()
         self._lost.clear()
         self._worker.discard()
@@ -213,6 +255,11 @@ class PerceptionNode(ManagedNode):
         store_any: Callable[[Any], None] = store
         self._inputs.append(qos.subscribe(self, type_, topic, store_any, profile))
 
+    def _take_hri(self, kind: str, message: Any) -> None:
+        if kind == "facs":
+            self._rates[kind].tick()
+        self._worker.put(Received(kind, message, self._now_ns()))
+
     def _publish(self, message: SpeakerBehaviour) -> None:
         """From the inference thread."""
         if self.lifecycle == State.PRIMARY_STATE_ACTIVE and self.context.ok():
@@ -231,7 +278,7 @@ class PerceptionNode(ManagedNode):
 
     def _watch(self) -> None:
         """Say once that an input is lost, and once that it is back; notice a broken encoder."""
-        for kind in ("image", "compressed", "attributes", "audio"):
+        for kind in ("image", "compressed", "attributes", "facs", "audio"):
             rate = self._rates.get(kind)
             silent = rate.silent_for() if rate is not None else None
             if silent is None:
@@ -268,6 +315,8 @@ class PerceptionNode(ManagedNode):
         values["behaviour (Hz)"] = f"{perceiving.frames.hertz():.1f}"
         values |= perceiving.encode_time.milliseconds("step")
         values |= perceiving.latency.milliseconds("latency")
+        if perceiving.face:
+            values["face"] = perceiving.face
         values["messages dropped"] = self._worker.dropped
         values["messages refused"] = perceiving.refused
         values["frames skipped"] = perceiving.skipped
@@ -278,6 +327,7 @@ class PerceptionNode(ManagedNode):
             values["bundle"] = self._loaded.model_id
             values["trained"] = self._loaded.trained
             values["provider"] = self._loaded.provider
+            values["analyzer"] = self._loaded.analyzer
         return [Status("encoder", level, summary, values)]
 
 

@@ -37,6 +37,7 @@ SHARED_MEMORY_NEEDED = 128 << 20
 """Bytes: a Fast DDS segment of 16 MB for each of the demo's processes, and room to spare."""
 
 INSTALL_RUNTIME = "pip install -r requirements/runtime.txt"
+INSTALL_ANALYZER = "pip install --no-deps -r requirements/analyzer.txt"
 INSTALL_EVALUATION = "pip install -r requirements/evaluation.txt"
 
 
@@ -90,6 +91,7 @@ def examine(bundle: str | None = None) -> Iterator[Finding]:
         check_packages,
         check_evaluation,
         check_face_detector,
+        check_analyzer,
         check_onnxruntime,
         check_gpu,
         check_torch,
@@ -193,6 +195,20 @@ def check_face_detector() -> Finding:
         advice = "pip install 'opencv-python-headless<5', or publish faces that are cropped already"
         return Finding("face detector", WRONG, f"{found}: {error}", advice)
     return Finding("face detector", OK, found)
+
+
+def check_analyzer() -> Finding:
+    """What measures facial attributes in pictures; bundles that see pixels do without."""
+    name = "face analyzer"
+    if importlib.util.find_spec("mediapipe") is None:
+        advice = f"{INSTALL_ANALYZER} (x86-64 Linux, Python 3.10 to 3.12)"
+        return Finding(name, WARNING, "no mediapipe: faces are seen, not measured", advice)
+    answer = _ask_child(
+        "from perreactor_model.face_analysis.analyzer import open_analyzer\nopen_analyzer().close()"
+    )
+    if answer.failed:
+        return Finding(name, WRONG, answer.last_line, INSTALL_ANALYZER)
+    return Finding(name, OK, f"mediapipe {_version('mediapipe')}")
 
 
 def check_onnxruntime() -> Finding:

@@ -26,6 +26,7 @@ from perreactor_model.media.video import PictureFrame
 from perreactor_model.profiles.errors import ProfileError
 from perreactor_model.profiles.history import HISTORY_COLUMNS, ListenerHistory
 from perreactor_ros.bags.reader import BagReader, BagTopic
+from perreactor_ros.hri_messages import action_unit_attributes
 from perreactor_ros.image_messages import compressed_image, raw_image
 from perreactor_ros.messages import nanoseconds, reaction, speaker_frame
 from perreactor_ros.replay.topics import (
@@ -37,7 +38,6 @@ from perreactor_ros.replay.topics import (
     IMAGE,
     REACTION,
 )
-from perreactor_ros.replay.tracks import action_unit_attributes
 
 TYPES = (BEHAVIOUR, REACTION, HRI_ACTION_UNITS, IMAGE, COMPRESSED_IMAGE)
 

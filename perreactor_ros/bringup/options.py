@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perreactor_model.bundle.manifest import BundleError, find_bundle
+from perreactor_model.face_analysis.choice import CHOICES
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
@@ -77,6 +78,12 @@ ARGUMENTS = (
         "",
         "Where the networks run: auto, cpu or cuda; empty: as in the parameter file (auto).",
     ),
+    Argument(
+        "analyzer",
+        "",
+        f"Who measures the speaker's facial attributes: {', '.join(CHOICES)}; "
+        "empty: as in the parameter file (auto).",
+    ),
 )
 """The launch arguments, in the order in which they are shown."""
 
@@ -133,6 +140,7 @@ class BringupOptions:
     autostart: bool | None = None
     log_level: str = "info"
     device: str | None = None
+    analyzer: str | None = None
 
     def __post_init__(self) -> None:
         if self.video is not None and self.bag is not None:
@@ -165,6 +173,7 @@ class BringupOptions:
             autostart=_flag("autostart", text["autostart"]),
             log_level=_log_level(text["log_level"]),
             device=text["device"] or None,
+            analyzer=_analyzer(text["analyzer"]),
         )
 
 
@@ -190,6 +199,12 @@ def _log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
         raise BringupError(f"log_level: {text!r} is not one of {', '.join(LOG_LEVELS)}")
     return text.lower()
+
+
+def _analyzer(text: str) -> str | None:
+    if text and text not in CHOICES:
+        raise BringupError(f"analyzer: {text!r} is not one of {', '.join(CHOICES)}")
+    return text or None
 
 
 def _namespace(text: str) -> str:

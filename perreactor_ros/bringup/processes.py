@@ -140,7 +140,9 @@ def bag_process_list(
             audio=None if options.audio_topic == "audio" else options.audio_topic,
         )
     try:
-        routes = find_routes(options.bag, _bundle(options), topics)
+        bundle = options.bundle or _set_in_files(options, "bundle")
+        analyzer = options.analyzer or _set_in_files(options, "analyzer")
+        routes = find_routes(options.bag, bundle, topics, analyzer)
     except ValueError as error:
         raise BringupError(f"bag: {error}") from None
     # A compressed image is played below the name of the raw one.
@@ -168,6 +170,7 @@ def _bag_player_parameters(options: BringupOptions, topics: "TopicOptions") -> d
         "listeners": "perception,reactor_process",
         **_given(
             bundle=options.bundle,
+            analyzer=options.analyzer,
             bag_image_topic=topics.image,
             bag_audio_topic=topics.audio,
             bag_behaviour_topic=topics.behaviour,
@@ -175,21 +178,19 @@ def _bag_player_parameters(options: BringupOptions, topics: "TopicOptions") -> d
     }
 
 
-def _bundle(options: BringupOptions) -> str:
-    """The bundle that the nodes will load: that of the arguments, or of the parameter files."""
+def _set_in_files(options: BringupOptions, parameter: str) -> str:
+    """What the parameter files say of a parameter that no argument gives."""
     from perreactor_ros.parameters import default_of  # imports rclpy
 
-    if options.bundle is not None:
-        return options.bundle
     given: Any = None
     if options.params_file is not None:
         try:
             given = yaml.safe_load(options.params_file.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise BringupError(f"params_file: {options.params_file}: {error}") from None
-    for key in ("/**", "ros__parameters", "bundle"):
+    for key in ("/**", "ros__parameters", parameter):
         given = given.get(key) if isinstance(given, dict) else None
-    return str(given or default_of("bundle"))
+    return str(given or default_of(parameter))
 
 
 def executable_path(name: str) -> Path:
@@ -234,11 +235,15 @@ def _process(
 
 
 def _perception_parameters(options: BringupOptions) -> dict[str, Parameter]:
-    return _given(bundle=options.bundle, device=options.device, autostart=options.autostart)
+    return {**_shared_parameters(options), **_given(analyzer=options.analyzer)}
 
 
 def _reactor_parameters(options: BringupOptions) -> dict[str, Parameter]:
-    return {**_given(robots=_robots(options)), **_perception_parameters(options)}
+    return {**_given(robots=_robots(options)), **_shared_parameters(options)}
+
+
+def _shared_parameters(options: BringupOptions) -> dict[str, Parameter]:
+    return _given(bundle=options.bundle, device=options.device, autostart=options.autostart)
 
 
 def _robots(options: BringupOptions) -> str | None:

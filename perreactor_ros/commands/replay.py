@@ -169,6 +169,7 @@ class _Made:
 
 
 def _plan(arguments: argparse.Namespace, bundle: Bundle, reader: Any) -> Plan:
+    from perreactor_model.face_analysis.choice import chosen_analyzer
     from perreactor_ros.replay.session import Plan
     from perreactor_ros.replay.settings import node_settings
     from perreactor_ros.replay.topics import find_sources
@@ -182,7 +183,9 @@ def _plan(arguments: argparse.Namespace, bundle: Bundle, reader: Any) -> Plan:
         {name: value for name, value in given.items() if value is not None}, arguments.params_file
     )
     options = _named_topics(arguments)
-    sources = find_sources(reader, bundle.config.visual_input, bundle.model_id, options)
+    visual_input = bundle.config.visual_input
+    analyzer = chosen_analyzer(settings.perceiver["analyzer"], visual_input)
+    sources = find_sources(reader, visual_input, bundle.model_id, options, analyzer)
     return Plan(bundle, robots_of(arguments.profile), arguments.samples, sources, settings)
 
 
@@ -295,6 +298,7 @@ def _play_live(
         robots={robot.name: robot.profile for robot in plan.robots},
         seed=plan.settings.engine.seed,
         device=arguments.device,
+        analyzer=plan.settings.perceiver["analyzer"],
         topics=_named_topics(arguments),
         params_file=arguments.params_file,
     )

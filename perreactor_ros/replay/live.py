@@ -20,6 +20,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
+from perreactor_model.face_analysis.choice import AUTO
 from perreactor_model.report.contents import LiveTrack, ReactionTrack
 from perreactor_ros import qos
 from perreactor_ros.bag_routes import find_routes
@@ -63,6 +64,7 @@ class LiveReplay:
     robots: Mapping[str, str]
     seed: int = 0
     device: str | None = None
+    analyzer: str = AUTO
     topics: TopicOptions = field(default_factory=TopicOptions)
     params_file: Path | None = None
     playback_rate: float = 1.0
@@ -82,7 +84,8 @@ def replay_live(
     """
     namespace = f"perreactor_replay_{os.getpid()}"
     specs = _processes(replay, namespace)
-    for trouble in find_routes(replay.bag, replay.bundle, replay.topics).left_out:
+    routes = find_routes(replay.bag, replay.bundle, replay.topics, replay.analyzer)
+    for trouble in routes.left_out:
         progress(f"{trouble}: the nodes react without it")
     with _Observer(namespace, list(replay.robots)) as observer:
         observer.refuse_company()
@@ -116,6 +119,7 @@ def _processes(replay: LiveReplay, namespace: str) -> list[ProcessSpec]:
         params_file=replay.params_file,
         namespace=namespace,
         device=replay.device,
+        analyzer=replay.analyzer,
         autostart=True,
     )
     added: dict[str, dict[str, Parameter]] = {

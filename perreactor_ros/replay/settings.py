@@ -13,9 +13,9 @@ import yaml
 from perreactor_model.streaming.engine import EngineSettings
 from perreactor_ros.audio_types import PcmFormat
 from perreactor_ros.parameters import ParameterError, defaults
+from perreactor_ros.perceiving import PERCEIVER_OPTIONS
 from perreactor_ros.reactor_parameters import beta_of, profile_folders
 
-_PERCEIVER = ("device", "threads", "crop", "speaker_id", "max_wait", "image_wait", "image_hold")
 _NODES = ("perception", "reactor_process")
 
 
@@ -47,7 +47,7 @@ def node_settings(given: Mapping[str, Any], params_file: Path | None = None) -> 
     rate = perception["audio_rate"]
     sound = PcmFormat(rate, perception["audio_channels"], perception["audio_format"])
     return NodeSettings(
-        perceiver={name: perception[name] for name in _PERCEIVER},
+        perceiver={name: perception[name] for name in PERCEIVER_OPTIONS},
         engine=EngineSettings(
             **{name: reactor[name] for name in names - {"beta"}}, beta=beta_of(reactor["beta"])
         ),

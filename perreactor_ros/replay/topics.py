@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from perreactor_model.face_analysis.choice import LANDMARKS, NONE
 from perreactor_ros.audio_types import AUDIO_TYPES, audio_adapter
 
 if TYPE_CHECKING:
@@ -80,22 +81,41 @@ class Sources:
         return {topic: kind for kind, topic in named.items() if topic is not None}
 
 
+@dataclass(frozen=True)
+class Used:
+    """How perception sees: with an encoder of `pixels`, with an analyzer that `looks`, or neither
+    (then it must be told the speaker's attributes).
+    """
+
+    pixels: bool
+    looks: bool
+
+    @property
+    def images(self) -> bool:
+        """Whether pictures are of use."""
+        return self.pixels or self.looks
+
+
 def find_sources(
-    reader: BagReader, visual_input: str, model_id: str, options: TopicOptions | None = None
+    reader: BagReader,
+    visual_input: str,
+    model_id: str,
+    options: TopicOptions | None = None,
+    analyzer: str = NONE,
 ) -> Sources:
     """The topics of a bag that a bundle with this visual input and id can be fed with.
 
-    Raises ReplayError where the choice is not clear, or there is nothing to react to.
+    With `analyzer` landmarks, facial attributes are measured in the camera's pictures. Raises
+    ReplayError where the choice is not clear, or there is nothing to react to.
     """
-    return _Search(reader, visual_input, model_id, options or TopicOptions()).sources()
+    used = Used(visual_input == "face_image", analyzer == LANDMARKS)
+    return _Search(reader, used, model_id, options or TopicOptions()).sources()
 
 
 class _Search:
-    def __init__(
-        self, reader: BagReader, visual_input: str, model_id: str, options: TopicOptions
-    ) -> None:
+    def __init__(self, reader: BagReader, used: Used, model_id: str, options: TopicOptions) -> None:
         self._reader = reader
-        self._sees_images = visual_input == "face_image"
+        self._used = used
         self._model_id = model_id
         self._options = options
         self._notes: list[str] = []
@@ -108,8 +128,8 @@ class _Search:
             return self._behaviour_alone(encoded[0])
         audio = self._audio()
         attributes = self._described(described)
-        image = self._image() if self._sees_images else None
-        visual = image if self._sees_images else attributes
+        image = self._image() if self._used.images else None
+        visual = image if self._used.pixels else image or attributes
         sensors = [each for each in (visual, audio) if each is not None]
         asked = options.image is not None or options.audio is not None
         if encoded and len(sensors) < 2 and not asked:
@@ -280,7 +300,7 @@ class _Search:
     # --- What to say -----------------------------------------------------------------------------
 
     def _say_what_is_missing(self, visual: str | None, audio: str | None) -> None:
-        if visual is None and self._sees_images:
+        if visual is None and self._used.images:
             self._notes.append(
                 "no camera (no topic of sensor_msgs/msg/Image or CompressedImage): the robots hear "
                 "the speaker and see nobody"
@@ -313,7 +333,7 @@ class _Search:
             )
         seen = (
             f"images ({IMAGE}, {COMPRESSED_IMAGE}; --image-topic)"
-            if self._sees_images
+            if self._used.images
             else f"attributes ({BEHAVIOUR} with an empty token; --behaviour-topic)"
         )
         return (

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from perreactor_model.contract import ACTION_UNITS, ATTRIBUTE_COUNT, COEFFICIENT_COUNT
+from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT
 from perreactor_model.report.contents import ReactionTrack, RealTrack, SpeakerTrack
+from perreactor_ros.hri_messages import action_unit_attributes
 from perreactor_ros.messages import nanoseconds, reaction, speaker_frame
 
 _ATTRIBUTES = ("attributes", np.float32, (ATTRIBUTE_COUNT,))
@@ -32,8 +33,6 @@ _SPEAKER = np.dtype(
     [("stamp_ns", np.int64), ("face_present", bool), ("voice_present", bool), _ATTRIBUTES]
 )
 _REAL = np.dtype([("stamp_ns", np.int64), _ATTRIBUTES])
-
-_FACS_NUMBERS = np.array([int(name.removeprefix("AU")) for name in ACTION_UNITS])
 
 
 class GrowingRows:
@@ -151,24 +150,6 @@ def _real_attributes(message: Any) -> np.ndarray:
     if hasattr(message, "token"):
         return speaker_frame(message).attributes
     return reaction(message).attributes
-
-
-def action_unit_attributes(message: Any) -> np.ndarray:
-    """The 25 attributes (float32) that an `hri_msgs/FacialActionUnits` knows, NaN elsewhere.
-
-    `intensity[n]` is the action unit with number n of the Facial Action Coding System. It is
-    unknown where it is NaN, negative or missing, and where `confidence`, if filled in, is 0.
-    """
-    intensity = np.full(_FACS_NUMBERS.max() + 1, np.nan, np.float32)
-    given = np.asarray(message.intensity, np.float32)[: intensity.size]
-    intensity[: given.size] = given
-    confidence = np.asarray(message.confidence, np.float32)[: given.size]
-    if confidence.size == given.size and (confidence > 0).any():
-        intensity[: given.size][~(confidence > 0)] = np.nan
-    intensity[~(intensity >= 0)] = np.nan
-    attributes = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)
-    attributes[: _FACS_NUMBERS.size] = intensity[_FACS_NUMBERS]
-    return attributes
 
 
 def sample_of(topic: str) -> int:

@@ -39,7 +39,7 @@ def test_camera_and_microphone_become_a_token_for_each_frame(graph, face_bundle,
 
 
 def test_attributes_of_an_analyzer_serve_a_bundle_without_camera(graph, bundle, speaker):
-    start_perception(graph, bundle)
+    start_perception(graph, bundle, analyzer="none")
     behaviour = graph.collect(SpeakerBehaviour, "speaker/behaviour")
     analyzer = graph.node.create_publisher(SpeakerBehaviour, "speaker/attributes", 10)
 

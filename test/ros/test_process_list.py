@@ -44,7 +44,7 @@ def test_the_arguments_are_those_of_the_documentation():
     names = "robots bundle image_topic audio_topic video bag params_file namespace use_sim_time"
     assert [argument.name for argument in ARGUMENTS] == [
         *names.split(),
-        *("autostart", "log_level", "device"),
+        *("autostart", "log_level", "device", "analyzer"),
     ]
 
 
@@ -71,6 +71,7 @@ def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(work
         "robots": "a",
         "bundle": "untrained_face_image",
         "device": "cpu",
+        "analyzer": "none",
         "autostart": "true",
     }
     options = BringupOptions.from_text({**arguments, "video": str(video)})

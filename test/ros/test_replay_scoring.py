@@ -8,8 +8,9 @@ from perreactor_ros.msg import SpeakerBehaviour
 
 from perreactor_model.contract import ATTRIBUTES, FRAME_NS
 from perreactor_model.report.contents import ReactionTrack, RealTrack, SpeakerTrack
+from perreactor_ros.hri_messages import action_unit_attributes
 from perreactor_ros.replay.scoring import CLIP_FRAMES, clip_spans, on_grid, score
-from perreactor_ros.replay.tracks import RealRows, action_unit_attributes
+from perreactor_ros.replay.tracks import RealRows
 
 BEGIN_NS = 1_700_000_000_000_000_000
 UNITS = slice(0, 15)

@@ -1,0 +1,156 @@
+"""One person's face as a ROS4HRI analyzer describes it (REP-155, package hri_msgs).
+
+`HriFaces` follows the list of tracked faces and hears one of them; `HriReading` turns its messages
+into facial attributes. hri_msgs need not be installed until a node asks for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+
+from perreactor_model.contract import ACTION_UNIT_SLICE, AFFECT_SLICE, ATTRIBUTE_COUNT
+from perreactor_model.face_analysis.affect import derive
+from perreactor_ros import qos
+from perreactor_ros.hri_messages import action_unit_attributes, expression_attributes
+from perreactor_ros.messages import nanoseconds
+
+FACES = "/humans/faces"
+"""Where ROS4HRI publishes faces."""
+
+_FRESH_NS = 1_000_000_000
+"""An expression older than this no longer belongs to the action units at hand, and the reverse."""
+
+
+class HriError(ValueError):
+    """ROS4HRI was asked for and cannot be heard; says what to install or choose."""
+
+
+class HriReading:
+    """Turns the messages of one face into attributes, float32 (25,), NaN where unknown.
+
+    Action units are taken as they are; valence, arousal and expressions as the face's `expression`
+    tells them, and where nobody tells them, derived from the action units as the analyzer
+    `landmarks` does.
+    """
+
+    def __init__(self) -> None:
+        self._expression: np.ndarray | None = None
+        self._expression_ns = 0
+        self._units_ns: int | None = None
+
+    def units(self, message: Any, stamp_ns: int) -> np.ndarray:
+        """A message of type FacialActionUnits, with what is known of the expression."""
+        self._units_ns = stamp_ns
+        attributes = action_unit_attributes(message)
+        told = self._expression
+        if told is None or abs(stamp_ns - self._expression_ns) > _FRESH_NS:
+            told = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)
+        affect = derive(attributes[ACTION_UNIT_SLICE]).values
+        rest = slice(AFFECT_SLICE.start, ATTRIBUTE_COUNT)
+        attributes[rest] = np.where(np.isnan(told[rest]), affect, told[rest])
+        return attributes
+
+    def expression(self, message: Any, stamp_ns: int) -> np.ndarray | None:
+        """A message of type Expression; None where action units come too, and take it along."""
+        self._expression = expression_attributes(message)
+        self._expression_ns = stamp_ns
+        units = self._units_ns
+        if units is not None and abs(stamp_ns - units) <= _FRESH_NS:
+            return None
+        return self._expression
+
+
+class HriFaces:
+    """Hears one tracked face: the one called `wanted`, or the first of the list ("").
+
+    `put(kind, message)` gets "hri_face" with the face's name, "" when it is gone, and its messages
+    as "facs" and "expression". Lives in the executor's thread.
+    """
+
+    def __init__(
+        self, node: Node, wanted: str, faces: str, put: Callable[[str, Any], None]
+    ) -> None:
+        """Begin to listen. Raises HriError where hri_msgs is not installed."""
+        self._node = node
+        self._wanted = wanted
+        self._faces = faces.rstrip("/")
+        self._put = put
+        self._face = ""
+        self._heard: list[Subscription] = []
+        self._classes = {name: _message_class(name) for name in ("FacialActionUnits", "Expression")}
+        topic = f"{self._faces}/tracked"
+        self._list = qos.subscribe(node, _message_class("IdsList"), topic, self._follow, qos.EVENT)
+
+    @property
+    def topics(self) -> list[str]:
+        """What is listened to at the moment."""
+        return [self._list.topic_name, *(each.topic_name for each in self._heard)]
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._hear("")
+        self._node.destroy_subscription(self._list)
+
+    def _follow(self, message: Any) -> None:
+        """The face stays the same while it is tracked, whoever joins."""
+        tracked = list(message.ids)
+        if self._face in tracked:
+            return
+        if self._wanted:
+            self._hear(self._wanted if self._wanted in tracked else "")
+        else:
+            self._hear(tracked[0] if tracked else "")
+
+    def _hear(self, face: str) -> None:
+        if face == self._face:
+            return
+        for subscription in self._heard:
+            self._node.destroy_subscription(subscription)
+        self._heard.clear()
+        self._face = face
+        self._put("hri_face", face)
+        if not face:
+            self._node.get_logger().info("ROS4HRI: no face")
+            return
+        self._node.get_logger().info(f"ROS4HRI: listening to face {face}")
+        for name, kind, class_ in (
+            ("facs", "facs", self._classes["FacialActionUnits"]),
+            ("expression", "expression", self._classes["Expression"]),
+        ):
+            topic = f"{self._faces}/{face}/{name}"
+            self._heard.append(
+                qos.subscribe(self._node, class_, topic, self._passing_on(kind, face), qos.IMAGE_IN)
+            )
+
+    def _passing_on(self, kind: str, face: str) -> Callable[[Any], None]:
+        def receive(message: Any) -> None:
+            if face == self._face:
+                self._put(kind, message)
+
+        return receive
+
+
+def require_hri_msgs() -> None:
+    """Raise HriError where hri_msgs is not installed."""
+    _message_class("IdsList")
+
+
+def stamp_of(message: Any, received_ns: int) -> int:
+    """When a message says its face was seen; when it came, where it does not say."""
+    return nanoseconds(message.header.stamp) or received_ns
+
+
+def _message_class(name: str) -> type:
+    try:
+        return getattr(importlib.import_module("hri_msgs.msg"), name)
+    except (ImportError, AttributeError) as error:
+        raise HriError(
+            f"the analyzer `hri` needs the messages of ROS4HRI ({error}): install hri_msgs "
+            "(ros-$ROS_DISTRO-hri-msgs), or set the parameter analyzer to landmarks"
+        ) from None
