@@ -10,8 +10,10 @@ Pictures are dropped once they are measured: two hours of video need some hundre
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,14 @@ def _live(
         yield replace(observation, stamp_ns=stamp_ns)
 
 
+class _Shows(Enum):
+    """What a frame shows: no picture, one of its own, or that of the frame before."""
+
+    NONE = 0
+    NEW = 1
+    HELD = 2
+
+
 def _two_passes(
     analyzer: LandmarkAnalyzer,
     frames: Iterator[tuple[int, PictureFrame | None]],
@@ -131,26 +141,29 @@ def _two_passes(
     with_landmarks: bool,
 ) -> Iterator[FaceObservation]:
     """What is known of each frame once all have been measured."""
-    looks: list[Measured] = []
-    shown: list[tuple[int, int]] = []
+    looks: deque[Measured] = deque()
+    shown: list[tuple[int, _Shows]] = []
     last: PictureFrame | None = None
     for stamp_ns, picture in frames:
-        if picture is not None and picture is not last:
-            last = picture
-            look = analyzer.measure(picture.image, picture.stamp_ns)
-            looks.append(_kept(look, with_landmarks))
-        shown.append((stamp_ns, -1 if picture is None else len(looks) - 1))
+        if picture is None:
+            use = _Shows.NONE
+        elif picture is last:
+            use = _Shows.HELD
+        else:
+            last, use = picture, _Shows.NEW
+            looks.append(_kept(analyzer.measure(picture.image, picture.stamp_ns), with_landmarks))
+        shown.append((stamp_ns, use))
         steps.done()
     last = None
     people = _people(looks, analyzer.settings.neutral)
-    current, observation = -1, FaceObservation(0)
-    for stamp_ns, number in shown:
-        if number < 0:
+    observation = FaceObservation(0)
+    for stamp_ns, use in shown:
+        if use is _Shows.NONE:
             yield FaceObservation(stamp_ns)
             continue
-        if number != current:
-            current = number
-            observation = people[looks[number].person].told(analyzer, looks[number])
+        if use is _Shows.NEW:
+            look = looks.popleft()
+            observation = people[look.person].told(analyzer, look)
         yield replace(observation, stamp_ns=stamp_ns)
 
 
@@ -161,7 +174,7 @@ def _kept(look: Measured, with_landmarks: bool) -> Measured:
     return replace(look, landmarks=look.landmarks.astype(np.float16) if with_landmarks else None)
 
 
-def _people(looks: list[Measured], settings: NeutralSettings) -> dict[int, _Person]:
+def _people(looks: Iterable[Measured], settings: NeutralSettings) -> dict[int, _Person]:
     of_person: dict[int, list[Measured]] = {}
     for look in looks:
         of_person.setdefault(look.person, []).append(look)
