@@ -260,7 +260,9 @@ def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
     traits, alike = traits_of(profile), nearest(profile, known)
     told = _NO_TRAITS
     if traits:
-        told = summary(traits, average.traits, average.whom) if average else _NO_AVERAGE
+        told = (
+            summary(traits, average.traits, profile.name, average.whom) if average else _NO_AVERAGE
+        )
     picture = arguments.out or Path(f"{profile.name}.png")
     warning = _warning(bundle)
     sheet = Sheet(profile.name, told, (made_from(profile), made_when(profile)), warning)
@@ -277,9 +279,10 @@ def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
         }
         print(json.dumps({**record, "alike": {name: vars(found) for name, found in alike}}))
         return 0
-    print(f"{profile.name}: {told}")
+    print(told)
     print(f"  {made_from(profile)}\n  {made_when(profile)}")
-    print("\n".join(f"  {line}" for line in _trait_lines([profile], average)))
+    for line in _trait_lines([profile], average):
+        print(f"  {line}")
     for name, found in alike:
         print(f"  pattern beside {name}: cosine {found.cosine:+.2f}")
     print(f"  picture: {picture}")
@@ -289,15 +292,22 @@ def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
 def _compare(arguments: argparse.Namespace, bundle: Bundle) -> int:
     from perreactor_model.profiles.comparison import similarity, traits_of
     from perreactor_model.profiles.figure import Sheet, draw_listeners
+    from perreactor_model.profiles.wording import signed, summary
 
     pair = [_one(bundle, arguments.folder, name) for name in (arguments.first, arguments.second)]
     first, second = pair[0][0], pair[1][0]
     found = similarity(first, second)
     average = _average(bundle, pair[0][1], {first.name, second.name})
-    told = f"Their patterns: cosine {found.cosine:+.2f}, distance {found.distance:.2f}."
+    patterns = (
+        f"Their patterns: cosine {signed(found.cosine)}, distance {found.distance:.2f} "
+        f"(the same: +1, 0; nothing in common: 0, {2**0.5:.2f})."
+    )
+    told = _NO_TRAITS
+    if traits_of(first) and traits_of(second):
+        told = summary(traits_of(second), traits_of(first), second.name, first.name)
     if arguments.out is not None:
         warning = _warning(bundle)
-        footer = [f"{each.name}: {made_from(each)}" for each in (first, second)]
+        footer = [patterns, *(f"{each.name}: {made_from(each)}" for each in (first, second))]
         sheet = Sheet(f"{first.name} and {second.name}", told, (*footer, made_when(first)), warning)
         draw_listeners(arguments.out, sheet, [_portrayed(first), _portrayed(second)], average)
     if arguments.json:
@@ -305,8 +315,9 @@ def _compare(arguments: argparse.Namespace, bundle: Bundle) -> int:
         record |= {"traits": {each.name: traits_of(each) for each in (first, second)}}
         print(json.dumps({**record, "picture": str(arguments.out) if arguments.out else None}))
         return 0
-    print(f"{first.name} and {second.name}: {told}")
-    print("\n".join(f"  {line}" for line in _trait_lines([first, second], average)))
+    print(f"{told}\n  {patterns}")
+    for line in _trait_lines([first, second], average):
+        print(f"  {line}")
     if arguments.out is not None:
         print(f"  picture: {arguments.out}")
     return 0
@@ -362,6 +373,6 @@ def _trait_lines(profiles: list[ListenerProfile], average: Average | None) -> li
         if any(trait in each for each in columns[: len(profiles)])
     ]
     if not rows:
-        return [_NO_TRAITS]
-    notes = [f"average: {average.title}"] if average is not None else []
+        return []
+    notes = [f"average of {average.title}"] if average is not None else []
     return [*table([("", *heads), *rows]), *notes]

@@ -60,7 +60,8 @@ class Average:
         """Whose average it is, for people."""
         made_up = "made-up listeners" if self.synthetic else "listeners"
         count = len(self.names)
-        return f"the average of the {count} {made_up} it is compared with ({', '.join(self.names)})"
+        names = ", ".join(self.names) if count <= 8 else f"{', '.join(self.names[:7])}, ..."
+        return f"{count} {made_up} ({names})"
 
 
 def traits_of(profile: ListenerProfile) -> dict[str, float]:

@@ -11,6 +11,7 @@ from perreactor_model.profiles.wording import TRAIT_WORDS, UNIT_WORDS, against_a
 
 _MOST_UNITS = 7
 _MOST_OTHERS = 6
+_LONGEST_NAME = 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def parts_of(
     others: Sequence[tuple[str, Similarity]],
 ) -> list[Part]:
     """The blocks of a picture of one listener or two; those without rows are left out."""
-    hint = "" if average is None else f"Black marks: {average.title}."
+    hint = "" if average is None else f"Black marks: average of {average.title}."
     parts = [
         Part("What the face does while listening", hint, _trait_rows(listeners, average)),
         Part(*_unit_titles(listeners, average), _unit_rows(listeners, average)),
@@ -59,12 +60,16 @@ def parts_of(
             "Of the numbers that the robot reacts with: 1 is the same, 0 has nothing in common, "
             "\N{MINUS SIGN}1 is the opposite.",
             tuple(
-                Row(name, "", (found.cosine,), None, -1.0, 1.0, signed(found.cosine))
+                Row(_short(name), "", (found.cosine,), None, -1.0, 1.0, signed(found.cosine))
                 for name, found in others[:_MOST_OTHERS]
             ),
         ),
     ]
     return [part for part in parts if part.rows]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _trait_rows(listeners: Sequence[Portrayed], average: Average | None) -> tuple[Row, ...]:
@@ -102,7 +107,7 @@ def _unit_rows(listeners: Sequence[Portrayed], average: Average | None) -> tuple
     names = [name for name in UNIT_WORDS if any(name in each.units for each in listeners)]
 
     def telling(name: str) -> float:
-        values = [each.units.get(name, 0.0) for each in listeners]
+        values = [each.units[name] for each in listeners if name in each.units]
         if len(listeners) > 1:
             return max(values) - min(values)
         return abs(values[0] - marks[name]) if name in marks else values[0]

@@ -81,7 +81,7 @@ _FAR = 0.6
 
 def signed(value: float) -> str:
     """A number of -1 to 1 with its sign."""
-    return f"{value:+.2f}".replace("-", MINUS)
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", MINUS)  # no -0.00
 
 
 def against_average(trait: str, value: float, average: float) -> str:
@@ -93,8 +93,8 @@ def against_average(trait: str, value: float, average: float) -> str:
     return f"{_comparative(words, step)} than average"
 
 
-def summary(traits: dict[str, float], average: dict[str, float], whom: str) -> str:
-    """The three most telling differences from `whom`, the average, in one sentence."""
+def summary(traits: dict[str, float], average: dict[str, float], who: str, whom: str) -> str:
+    """The three most telling differences between two, or from the average, in one sentence."""
     steps = {
         trait: _step(TRAIT_WORDS[trait], value, average[trait])
         for trait, value in traits.items()
@@ -107,10 +107,10 @@ def summary(traits: dict[str, float], average: dict[str, float], whom: str) -> s
         if abs(steps[trait]) >= _CLOSE
     ]
     if not phrases:
-        return f"Much like {whom}."
+        return f"{who} is much like {whom}."
     *first, last = phrases
     joined = f"{', '.join(first)} and {last}" if first else last
-    return f"{joined[0].upper()}{joined[1:]} than {whom}."
+    return f"{who} {joined} than {whom}."
 
 
 def _comparative(words: TraitWords, step: float) -> str:

@@ -81,9 +81,9 @@ def test_differences_are_said_as_people_say_them() -> None:
     assert against_average("valence", -0.3, 0.1) == "less happy than average"
     person = {"smile_share": 0.5, "nods_per_minute": 5, "valence": 0.0}
     average = {"smile_share": 0.1, "nods_per_minute": 8, "valence": 0.0}
-    told = summary(person, average, "the average")
-    assert told == "Smiles much more and nods less than the average."
-    assert summary({"valence": 0.1}, {"valence": 0.1}, "the average") == "Much like the average."
+    told = summary(person, average, "alice", "the average")
+    assert told == "alice smiles much more and nods less than the average."
+    assert summary(average, average, "bob", "alice") == "bob is much like alice."
 
 
 def test_the_bundles_own_listeners_make_an_average_that_says_it_is_made_up(
