@@ -253,16 +253,14 @@ def _delete(arguments: argparse.Namespace, bundle: Bundle) -> int:
 def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
     from perreactor_model.profiles.comparison import nearest, traits_of, units_of
     from perreactor_model.profiles.figure import Sheet, draw_listeners
-    from perreactor_model.profiles.wording import summary
+    from perreactor_model.profiles.wording import signed, summary
 
     profile, known = _one(bundle, arguments.folder, arguments.name)
     average = _average(bundle, known, {profile.name})
     traits, alike = traits_of(profile), nearest(profile, known)
-    told = _NO_TRAITS
-    if traits:
-        told = (
-            summary(traits, average.traits, profile.name, average.whom) if average else _NO_AVERAGE
-        )
+    told = _NO_AVERAGE if traits else _NO_TRAITS
+    if traits and average:
+        told = summary(traits, average.traits, profile.name, average.whom)
     picture = arguments.out or Path(f"{profile.name}.png")
     warning = _warning(bundle)
     sheet = Sheet(profile.name, told, (made_from(profile), made_when(profile)), warning)
@@ -284,7 +282,7 @@ def _show(arguments: argparse.Namespace, bundle: Bundle) -> int:
     for line in _trait_lines([profile], average):
         print(f"  {line}")
     for name, found in alike:
-        print(f"  pattern beside {name}: cosine {found.cosine:+.2f}")
+        print(f"  pattern beside {name}: cosine {signed(found.cosine)}")
     print(f"  picture: {picture}")
     return 0
 
