@@ -63,8 +63,8 @@ class Enrolment:
     """One enrolment at a time, in the name of a reactor process's node.
 
     `loaded` is what the process has loaded, if anything; `folders` are further folders of profiles,
-    of which the last gets the new ones (without any, the user's folder does). `made` is called when
-    a profile was written, before that is told.
+    of which the last gets the new ones (without any, the user's folder does). `made` is called with
+    the name of a profile that was written, before that is told.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Enrolment:
         node: Node,
         loaded: Callable[[], Loaded | None],
         folders: Sequence[Path],
-        made: Callable[[], None],
+        made: Callable[[str], None],
     ) -> None:
         self._node = node
         self._loaded = loaded
@@ -116,7 +116,7 @@ class Enrolment:
     ) -> EnrolListener.Response:
         try:
             self._begin(request)
-        except (ProfileError, EnrolmentRefused, OSError) as error:
+        except (ProfileError, EnrolmentRefused) as error:
             response.message = str(error)
             return response
         response.accepted = True
@@ -139,7 +139,7 @@ class Enrolment:
         return response
 
     def _begin(self, request: EnrolListener.Request) -> None:
-        """Raises ProfileError, EnrolmentRefused or OSError where there is no use in recording."""
+        """Raises ProfileError or EnrolmentRefused where there is no use in recording."""
         name, keep_history = request.name, request.keep_history
         if self._told.state in _RUNNING:
             raise EnrolmentRefused(
@@ -232,7 +232,7 @@ class Enrolment:
         if result.trace:
             self._node.get_logger().error(f"making a profile broke:\n{result.trace}")
         if result.made:
-            self._made()
+            self._made(self._told.name)
         self._end(EnrolmentState.DONE if result.made else EnrolmentState.REFUSED, result.message)
 
     def _end(self, state: int, message: str) -> None:
@@ -265,7 +265,10 @@ class Enrolment:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raises OSError before somebody has sat still for nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"profiles cannot be written to {folder}")
+    """Raises EnrolmentRefused before somebody has sat still for nothing. Makes no folder."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise EnrolmentRefused(
+            f"profiles cannot be written to {folder}: {existing} is not a folder that may be "
+            "written to; give another one by the parameter profiles or $PERREACTOR_PROFILES"
+        )

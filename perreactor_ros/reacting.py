@@ -103,7 +103,7 @@ class Reacting:
         self._log = log
         self._engine: ReactionEngine | None = None
         self._robots: dict[tuple[str, int], Robot] = {}
-        self._applied: dict[str, tuple[str, float | None]] = {}
+        self._applied: dict[str, tuple[str, Choice | None, float | None]] = {}
         self._due_ns: int | None = None
         self._heard = SpeakerBehaviour()
         self._lost: bool | None = None
@@ -137,9 +137,10 @@ class Reacting:
         """Let a robot react; `sample` tells several reactions of it apart. Raises ProfileError."""
         engine = self._loaded()
         profile, beta = robot.wanted_profile(), robot.wanted_beta()
-        engine.add_robot(name, robot.chosen(profile) or profile, sample, beta=beta)
+        choice = robot.chosen(profile)
+        engine.add_robot(name, choice or profile, sample, beta=beta)
         engine.set_enabled(name, enabled)
-        self._applied[name] = profile, beta
+        self._applied[name] = profile, choice, beta
         self._robots[name, sample] = robot
 
     def remove_robot(self, name: str) -> None:
@@ -275,14 +276,14 @@ class Reacting:
     def _apply_parameters(self) -> None:
         """Profiles and betas are changed between two frames, never within one."""
         for (name, _), robot in self._robots.items():
-            profile, beta = wanted = robot.wanted_profile(), robot.wanted_beta()
-            before = self._applied[name]
-            if wanted == before:
-                continue
-            self._applied[name] = wanted
-            if beta != before[1]:
+            profile, beta = robot.wanted_profile(), robot.wanted_beta()
+            profile_before, choice_before, beta_before = self._applied[name]
+            # A choice that was made again may have read a file that has been replaced.
+            choice = robot.chosen(profile) or choice_before
+            self._applied[name] = profile, choice, beta
+            if beta != beta_before:
                 self._loaded().set_beta(name, beta)
-            if profile != before[0]:
+            if profile != profile_before or choice is not choice_before:
                 self._set_profile(name, robot, profile)
 
     def _set_profile(self, name: str, robot: Robot, profile: str) -> None:

@@ -16,7 +16,7 @@ from lifecycle_msgs.msg import State
 from rcl_interfaces.msg import SetParametersResult
 from std_srvs.srv import SetBool, Trigger
 
-from perreactor_model.profiles import ProfileError
+from perreactor_model.profiles import ProfileError, parse_blend
 from perreactor_model.streaming.choice import Choice, choose
 from perreactor_ros import qos
 from perreactor_ros.diagnostics import OK, WARN, Rate, Status
@@ -141,6 +141,12 @@ class ReactorNode(ManagedNode):
         if self.lifecycle != State.PRIMARY_STATE_ACTIVE and self._profile != self.wanted_profile():
             self._profile = self.wanted_profile()
             self.announce()
+
+    def take_anew(self, name: str) -> None:
+        """A profile was made, perhaps in place of another: react as it is now, if as it at all."""
+        wanted = self.wanted_profile()
+        if self._choice is not None and name in dict(parse_blend(wanted)):
+            self._choice = choose(self._process.profiles(), wanted)
 
     # --- Parameters, services, diagnostics -------------------------------------------------------
 

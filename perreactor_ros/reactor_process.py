@@ -72,7 +72,7 @@ class ReactorProcess(Node):
         ]
         self.nodes: list[Node] = [self, *self.robots]
         self._enrolment = Enrolment(
-            self, lambda: self.loaded, self.profile_folders, self.look_for_profiles
+            self, lambda: self.loaded, self.profile_folders, self._take_profile
         )
         self._diagnostics = Diagnostics(self, self._statuses)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -182,6 +182,12 @@ class ReactorProcess(Node):
     def _report(self, trace: str) -> None:
         if self.context.ok():
             self.get_logger().error(f"inference failed:\n{trace}")
+
+    def _take_profile(self, name: str) -> None:
+        """Announce a profile that was made just now; those who react with it take it as it is."""
+        self.look_for_profiles()
+        for robot in self.robots:
+            robot.take_anew(name)
 
     def _watch(self) -> None:
         """What no message brings about: profiles made or set in silence, and a broken engine."""
