@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import platform
+import re
 import struct
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perreactor_model.face_analysis.quiet import without_lines
+from perreactor_model.face_analysis.quiet import without
 
 POINT_COUNT = 478
 """Points of the mesh: 468 of the face, then 5 of each iris."""
@@ -38,11 +39,10 @@ _FACE_POINTS = 468
 _ROOM = 1.5
 """The mesh model was trained on squares this much larger than the face."""
 
-_CHATTER = (
-    b"Created TensorFlow Lite XNNPACK delegate",
-    b"inference_feedback_manager.cc",
-    b"landmark_projection_calculator.cc",
-    b"All log messages before absl::InitializeLog()",
+_CHATTER = re.compile(
+    rb"(INFO: )?Created TensorFlow Lite XNNPACK delegate for CPU\.\n?"
+    rb"|WARNING: All log messages before absl::InitializeLog\(\)[^\n]*\n"
+    rb"|W0000 [^\n]*(inference_feedback_manager|landmark_projection_calculator)\.cc[^\n]*\n"
 )
 """What the graphs say on stderr when they start; none of it can be acted upon."""
 
@@ -151,7 +151,7 @@ class MeshModel:
 
     def __init__(self) -> None:
         self._bindings = _load_bindings()
-        with without_lines(_CHATTER):
+        with without(_CHATTER):
             self._mesh = _Graph(
                 self._bindings, _MESH_GRAPH, ("landmarks", "facelandmarkcpu__face_presence_score")
             )

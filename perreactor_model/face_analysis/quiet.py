@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
 
 
 @contextmanager
-def without_lines(chatter: Sequence[bytes]) -> Iterator[None]:
-    """Within, lines on the process's stderr that contain any of `chatter` are dropped.
+def without(chatter: re.Pattern[bytes]) -> Iterator[None]:
+    """Within, what matches `chatter` in lines on the process's stderr is left out.
 
-    Everything else passes, also what other threads and child processes write meanwhile: stderr
-    is led through a pipe, not closed. Lines that are not complete are passed on at the end.
+    Everything else passes, also what other threads and child processes write meanwhile, even into
+    the middle of such a line: stderr is led through a pipe, not closed.
     """
     with _lock:
         try:
@@ -27,7 +28,7 @@ def without_lines(chatter: Sequence[bytes]) -> Iterator[None]:
         # The thread goes on until nobody can write any more: a child that was started within
         # still holds the pipe.
         forwarder = threading.Thread(
-            target=_forward, args=(reading, real, tuple(chatter)), name="stderr", daemon=True
+            target=_forward, args=(reading, real, chatter), name="stderr", daemon=True
         )
         forwarder.start()
         os.dup2(writing, 2)
@@ -39,8 +40,7 @@ def without_lines(chatter: Sequence[bytes]) -> Iterator[None]:
             forwarder.join(timeout=1.0)
 
 
-def _forward(reading: int, real: int, chatter: tuple[bytes, ...]) -> None:
+def _forward(reading: int, real: int, chatter: re.Pattern[bytes]) -> None:
     with os.fdopen(reading, "rb") as lines, os.fdopen(real, "wb", buffering=0) as stderr:
         for line in lines:
-            if not any(word in line for word in chatter):
-                stderr.write(line)
+            stderr.write(chatter.sub(b"", line))
