@@ -63,8 +63,6 @@ _COLOURS: dict[int, Colour] = {
 }
 _BOX: Colour = (88, 170, 250)
 _AXES: tuple[Colour, ...] = ((240, 110, 100), (120, 220, 120), (255, 235, 120))
-_DOT = 0.75
-"""How much of a landmark's pixel is white."""
 _TRAIL = FRAME_RATE
 _SAFE_SOUND_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _NOSE_TIP = 4
@@ -200,10 +198,13 @@ def _draw_face(area: np.ndarray, seen: FaceObservation, scale: float) -> None:
 
 
 def _draw_dots(area: np.ndarray, points: np.ndarray) -> None:
+    """A white pixel each, with a dark one below it: so they are seen on any skin."""
     pixels = np.unique(np.round(points).astype(int), axis=0)
-    inside = (pixels >= 0).all(axis=1) & (pixels < [area.shape[1], area.shape[0]]).all(axis=1)
-    columns, rows = pixels[inside].T
-    area[rows, columns] = area[rows, columns] * (1 - _DOT) + 255 * _DOT
+    for shift, brightness in ((1, 0), (0, 255)):
+        moved = pixels + [shift, shift]
+        inside = (moved >= 0).all(axis=1) & (moved < [area.shape[1], area.shape[0]]).all(axis=1)
+        columns, rows = moved[inside].T
+        area[rows, columns] = area[rows, columns] * 0.25 + brightness * 0.75
 
 
 def _draw_corners(area: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
@@ -274,8 +275,8 @@ def _state(seen: FaceObservation) -> str:
         return f"learning the neutral face: {100 * seen.calibration:.0f} %"
     if not np.isfinite(seen.rotation).all():
         return f"person {seen.person}"
-    pitch, yaw, roll = (degrees(angle) for angle in seen.rotation)
-    return f"pitch {pitch:+.0f}  yaw {yaw:+.0f}  roll {roll:+.0f} degrees"
+    pitch, yaw, roll = (round(degrees(angle)) for angle in seen.rotation)
+    return f"pitch {pitch:+d}  yaw {yaw:+d}  roll {roll:+d} degrees"
 
 
 def _calibration_bar(panel: np.ndarray, share: float) -> None:
