@@ -258,6 +258,8 @@ class PerceptionNode(ManagedNode):
     def _take_hri(self, kind: str, message: Any) -> None:
         if kind == "facs":
             self._rates[kind].tick()
+        elif kind == "hri_face":
+            self._rates["facs"].clear()  # nobody is missed once the list says who is gone
         self._worker.put(Received(kind, message, self._now_ns()))
 
     def _publish(self, message: SpeakerBehaviour) -> None:
