@@ -3,7 +3,7 @@
 There is no labelled set here: the faces are one public-domain portrait, animated and warped
 (`bench.face_warps`), mirrored, recoloured, broadened and narrowed. So the figures say whether the
 right unit comes first, how it grows with the action and what else is read with it; they do not say
-how well people's faces are scored. Takes about three minutes.
+how well people's faces are scored. Takes two to five minutes.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def measure() -> dict[str, Any]:
 _ALL = (*ACTIONS, *NO_ACTIONS)
 _SURE = ("brows raised", "frown (animated)", "lids tightened", "smile", "lip corners lowered",
          "lips parted", "jaw dropped")  # fmt: skip
-"""Actions of the better graded units, for the conditions and the lag."""
+"""Actions of the better graded units, for the conditions."""
 
 
 def _all_strengths(face: ActingFace) -> np.ndarray:
@@ -188,13 +188,15 @@ def _growth(action: KnownAction, graded: Mapping[str, np.ndarray], index: int) -
 def _under(face: ActingFace, condition: Condition) -> dict[str, Any]:
     """The right unit of each sure action, and the strongest wrong one, under a condition."""
     session = Session(face, condition)
-    right, wrong = {}, ("none", 0.0)
+    right: dict[str, Any] = {}
+    wrong = ("none", 0.0)
     for action in (action for action in ACTIONS if action.name in _SURE):
         row = session.read(action)
-        right[action.units[0]] = round(float(row[ACTION_UNITS.index(action.units[0])]), 2)
-        for unit, value in _named(row, least=0.0).items():
-            if unit not in _allowed(action) and value > wrong[1]:
-                wrong = (f"{unit} in {action.name}", value)
+        value = float(row[ACTION_UNITS.index(action.units[0])])
+        right[action.units[0]] = "unknown" if np.isnan(value) else round(value, 2)
+        for unit, other in _named(row, least=0.0).items():
+            if unit not in _allowed(action) and other > wrong[1]:
+                wrong = (f"{unit} in {action.name}", other)
     session.close()
     return {**right, "strongest_wrong": f"{wrong[0]} {wrong[1]:.2f}"}
 
@@ -244,14 +246,12 @@ def lively(frame: int, talking: bool = False) -> dict[str, float]:
 def _held(face: ActingFace) -> dict[str, float]:
     """Standard deviation of each unit while its action is held half way, from sensor noise."""
     session = Session(face)
-    spread: dict[str, float] = {}
-    for action in ACTIONS:
-        unit = action.units[0]
+    spread = {}
+    for unit, action in _clearest().items():
         session.rest(SETTLE_FRAMES)
         picture = face.draw(action, 0.7)
         values = session.show(picture for _ in range(60))[SETTLE_FRAMES:, ACTION_UNITS.index(unit)]
-        if not np.isnan(values).any():
-            spread[unit] = max(spread.get(unit, 0.0), round(float(values.std()), 3))
+        spread[unit] = round(float(values.std()), 3)
     session.close()
     return spread
 
@@ -260,18 +260,26 @@ def _onsets(face: ActingFace) -> dict[str, Any]:
     """Milliseconds until half and nine tenths of the settled value after a sudden full action."""
     session = Session(face)
     onsets = {}
-    for action in (action for action in ACTIONS if action.name in _SURE):
-        unit = ACTION_UNITS.index(action.units[0])
+    for unit, action in _clearest().items():
         session.rest(SETTLE_FRAMES)
         picture = face.draw(action, 1.0)
-        track = session.show(picture for _ in range(2 * SETTLE_FRAMES))[:, unit]
+        shown = session.show(picture for _ in range(2 * SETTLE_FRAMES))
+        track = shown[:, ACTION_UNITS.index(unit)]
         settled = float(np.median(track[-_READ_FRAMES:]))
-        onsets[action.units[0]] = {
+        onsets[unit] = {
             f"{share:.0%}_ms": int(np.argmax(track >= share * settled)) * FRAME_NS // 1_000_000
             for share in (0.5, 0.9)
         }
     session.close()
     return onsets
+
+
+def _clearest() -> dict[str, KnownAction]:
+    """The action that shows each unit best, by unit; units that are never read are left out."""
+    by_name = {action.name: action for action in ACTIONS}
+    chosen = {unit: action for action in reversed(ACTIONS) for unit in action.units[:1]}
+    del chosen["AU23"]
+    return {**chosen, "AU4": by_name["frown (animated)"], "AU6": by_name["smile"]}
 
 
 def _named(row: np.ndarray, least: float = 0.02) -> dict[str, float]:
