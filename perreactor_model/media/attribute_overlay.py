@@ -63,6 +63,8 @@ _COLOURS: dict[int, Colour] = {
 }
 _BOX: Colour = (88, 170, 250)
 _AXES: tuple[Colour, ...] = ((240, 110, 100), (120, 220, 120), (255, 235, 120))
+_SMALL_FACE = 80
+"""Half a side in pixels; on smaller faces all the landmarks would hide the face."""
 _TRAIL = FRAME_RATE
 _SAFE_SOUND_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _NOSE_TIP = 4
@@ -184,7 +186,7 @@ def _draw_face(area: np.ndarray, seen: FaceObservation, scale: float) -> None:
     half = seen.box.side * scale / 2
     if seen.landmarks is not None:
         points = seen.landmarks.astype(np.float32) * scale
-        _draw_dots(area, points)
+        _draw_dots(area, points if half > _SMALL_FACE else points[::3])
         nose = points[_NOSE_TIP] if len(points) > _NOSE_TIP else middle
     else:
         nose = middle

@@ -106,14 +106,14 @@ def test_without_a_face_the_picture_stays_as_it_is():
 def test_landmarks_and_box_follow_the_scale_of_the_picture():
     landmarks = np.array([[200.0, 100.0], [210.0, 104.0]], np.float16)
     seen = observed(
-        box=FaceBox(220.0, 160.0, 80.0), landmarks=landmarks, rotation=np.full(3, np.nan)
+        box=FaceBox(220.0, 160.0, 90.0), landmarks=landmarks, rotation=np.full(3, np.nan)
     )
     image = draw_observation(GREY, seen, scale=2.0)[:, : PICTURE_SIZE[0]]
     for x, y in landmarks.astype(float) * 2:
         assert image[int(y), int(x)].min() > 200
     places = changed(image[250:], GREY[250:]) + [250, 0]
-    assert places[:, 0].max() == pytest.approx(2 * (160 + 40), abs=2)
-    assert places[:, 1].min() == pytest.approx(2 * (220 - 40), abs=2)
+    assert places[:, 0].max() == pytest.approx(2 * (160 + 45), abs=2)
+    assert places[:, 1].min() == pytest.approx(2 * (220 - 45), abs=2)
 
 
 def test_a_small_picture_is_centred():
