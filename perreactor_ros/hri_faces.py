@@ -14,7 +14,7 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from perreactor_model.contract import ACTION_UNIT_SLICE, AFFECT_SLICE, ATTRIBUTE_COUNT
+from perreactor_model.contract import ACTION_UNIT_SLICE, AFFECT_SLICE, ATTRIBUTE_COUNT, ATTRIBUTES
 from perreactor_model.face_analysis.affect import derive
 from perreactor_ros import qos
 from perreactor_ros.hri_messages import action_unit_attributes, expression_attributes
@@ -45,9 +45,18 @@ class HriReading:
         self._units_ns: int | None = None
 
     def units(self, message: Any, stamp_ns: int) -> np.ndarray:
-        """A message of type FacialActionUnits, with what is known of the expression."""
+        """A message of type FacialActionUnits, with what is known of the expression.
+
+        Raises HriError for intensities of another scale.
+        """
         self._units_ns = stamp_ns
         attributes = action_unit_attributes(message)
+        worst = int(np.nanargmax(np.append(attributes[ACTION_UNIT_SLICE], 0.0)))
+        if attributes[worst] > 1.0:
+            raise HriError(
+                f"{ATTRIBUTES[worst]} has an intensity of {attributes[worst]:g}: it must be from 0 "
+                "to 1 (divide intensities of 0 to 5 by 5)"
+            )
         told = self._expression
         if told is None or abs(stamp_ns - self._expression_ns) > _FRESH_NS:
             told = np.full(ATTRIBUTE_COUNT, np.nan, np.float32)

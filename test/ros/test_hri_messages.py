@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perreactor_model.contract import AROUSAL, ATTRIBUTES, EXPRESSION_SLICE, VALENCE
-from perreactor_ros.hri_faces import HriReading
+from perreactor_ros.hri_faces import HriError, HriReading
 from perreactor_ros.hri_messages import expression_attributes
 
 SECOND = 1_000_000_000
@@ -61,6 +61,17 @@ def test_units_take_the_expression_along_while_it_is_fresh():
     assert attributes[ATTRIBUTES.index("sad")] == 1.0
     assert attributes[VALENCE] == pytest.approx(-0.4)
     assert reading.expression(told("sad"), SECOND // 2) is None, "the next units take it along"
+
+
+def test_intensities_of_another_scale_are_refused_with_what_would_be_right():
+    with pytest.raises(HriError, match="AU12 has an intensity of 3.5: .*divide .* by 5"):
+        HriReading().units(units(AU6=2.0, AU12=3.5), 0)
+
+
+def test_units_that_nobody_knows_stay_unknown():
+    message = units()
+    message.intensity[:] = np.nan
+    assert np.isnan(HriReading().units(message, 0)).all()
 
 
 def test_without_a_fresh_expression_affect_is_derived_from_the_units():
