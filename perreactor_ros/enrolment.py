@@ -211,7 +211,7 @@ class Enrolment:
                 f"no {_TOPIC} came for {silent:.0f} s: see that perception is active and has a "
                 "camera, and enrol again",
             )
-        elif time.monotonic() >= self._told_at + _TELL_SECONDS:
+        elif time.monotonic() >= self._told_at + _TELL_SECONDS - _LOOK_SECONDS / 2:
             waiting = f"waiting for {_TOPIC}"
             self._tell(
                 EnrolmentState.RECORDING, waiting if silent > 1.0 else self._enrolling.remark

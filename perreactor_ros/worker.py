@@ -5,10 +5,13 @@ Thread contract. Two threads run in a node's process:
 - The *executor thread* runs every ROS callback, timer, service and transition. It never runs a
   network. It may call every public method of `InferenceThread`; `put`, `post` and `discard` return
   at once, `call` and `stop` wait.
-- The *inference thread* is the only one that creates, uses and frees onnxruntime sessions, the
-  `Perceiver` and the `ReactionEngine`, and the only one that publishes behaviour and reactions. It
-  runs `work` and what was handed to `post` and `call`, one after the other; from there only
-  `outdated` may be used.
+- The *inference thread* is the only one that creates, uses and frees the `Perceiver`, the
+  `ReactionEngine` and their onnxruntime sessions, and the only one that publishes behaviour and
+  reactions. It runs `work` and what was handed to `post` and `call`, one after the other; from
+  there only `outdated` may be used.
+
+A reactor process has for moments a third thread, which makes a listener profile with a session of
+its own (`making.py`); nothing is shared with it but its result.
 
 What both threads see beside this (meters, the names of profiles) is replaced as a whole or changed
 by single atomic operations, so there is no other lock than the one in here.
