@@ -17,22 +17,23 @@ from perreactor_model.media.face_animation import FaceAnimator, FaceControls
 SECONDS = 200.0
 """Length of the stream by default; two hours are 7200."""
 
-_PICTURES = 100
 _AWAY_EVERY, _AWAY = 30 * FRAME_RATE, 2 * FRAME_RATE
 """The face is gone for two seconds in thirty: searching costs too, and must leave nothing behind.
 """
 _WARM_UP = 20 * FRAME_RATE
 
 
-def measure(seconds: float | None = None) -> dict[str, Any]:
+def measure(seconds: float | None = None, distinct: int = 100) -> dict[str, Any]:
     """A talking, nodding, blinking face at 640x480, `seconds` of 25 pictures each, on one core.
+
+    The stream runs through `distinct` pictures, forth and back.
 
     Times are of all pictures, those without a face among them. Memory growth compares the median of
     the last fifth with that of the first fifth after 20 s.
     """
     seconds = SECONDS if seconds is None else seconds
-    count = max(int(seconds * FRAME_RATE), 2 * _PICTURES)
-    pictures = _pictures()
+    count = max(int(seconds * FRAME_RATE), FRAME_RATE)
+    pictures = _pictures(distinct)
     nobody = np.full_like(pictures[0], 127)
     before = _resident_mib()
     began = time.perf_counter()
@@ -61,8 +62,8 @@ def _stream(
     for frame in range(count):
         away = frame % _AWAY_EVERY >= _AWAY_EVERY - _AWAY
         # Forth and back: the face never jumps.
-        place = frame % (2 * _PICTURES)
-        picture = nobody if away else pictures[min(place, 2 * _PICTURES - 1 - place)]
+        place = frame % (2 * len(pictures))
+        picture = nobody if away else pictures[min(place, 2 * len(pictures) - 1 - place)]
         began = time.perf_counter()
         analyzer.analyze(picture, frame * FRAME_NS)
         times.append(time.perf_counter() - began)
@@ -73,11 +74,11 @@ def _stream(
     return times, memory
 
 
-def _pictures() -> list[np.ndarray]:
+def _pictures(count: int) -> list[np.ndarray]:
     from skimage import data
 
     animator = FaceAnimator(data.astronaut())
-    return [animator.draw(_controls(index / FRAME_RATE)) for index in range(_PICTURES)]
+    return [animator.draw(_controls(index / FRAME_RATE)) for index in range(count)]
 
 
 def _controls(seconds: float) -> FaceControls:
