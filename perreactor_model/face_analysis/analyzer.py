@@ -215,7 +215,8 @@ class _Known:
 
     def learn(self, measured: Measured) -> None:
         """Take in one picture: neutral face, and neutral place while that is learnt."""
-        self.neutral.observe(measured.measurements, measured.stamp_ns / 1e9)
+        seconds = measured.stamp_ns / 1e9
+        self.neutral.observe(measured.measurements, seconds, measured.rotation)
         if not self.neutral.ready and measured.place is not None:
             self._places.append(measured.place)
             self._places = self._places[-_MOST_PLACES:]

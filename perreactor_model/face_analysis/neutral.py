@@ -3,11 +3,13 @@
 Actions are told from rest by their side: a smile lifts the corners of the mouth and speech parts
 the lips, never the other way round for long. So the neutral of a measurement is a quantile on its
 *resting side*, not a mean: somebody who talks or smiles during most of the calibration still comes
-out close to rest. Afterwards the neutral follows slowly, and only what is still.
+out close to rest. Afterwards the same quantile is taken over the last minutes, in which frames with
+an action on count little: the neutral follows what is still and keeps off what is done.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,19 +53,23 @@ _RESTING_QUANTILE = {
 
 @dataclass(frozen=True)
 class NeutralSettings:
-    """How a neutral face is learnt.
+    """How a neutral face is learnt and kept.
 
-    `seconds` of sight of a measurement make its neutral; `follow_seconds` is the time constant with
-    which the neutral then follows a face at rest; `return_seconds` the shorter one towards the
-    resting side, so that a neutral learnt from a smile is put right once the smile ends.
-    `still` is how far (in eye-corner distances) a measurement may be from neutral and count as
-    rest.
+    `seconds` of sight of a measurement make its neutral, which then counts as `weight` seconds of
+    rest. Afterwards one frame a second is remembered for `memory` seconds, unless the head is
+    turned or nodded by more than `turned` radians from where it was at first. A measurement that is
+    further than `still` (eye-corner distances) from neutral, on the side to which actions go, is an
+    action: one in `rare` of these is remembered. The neutral eases towards what is remembered
+    within `ease` seconds.
     """
 
     seconds: float = 4.0
-    follow_seconds: float = 180.0
-    return_seconds: float = 20.0
+    weight: int = 60
+    memory: int = 600
+    turned: float = 0.2
     still: float = 0.012
+    rare: int = 4
+    ease: float = 10.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -83,6 +89,11 @@ class NeutralFace:
         self._seen = np.zeros(MEASUREMENT_COUNT)
         self._samples: list[np.ndarray] = []
         self._last: float | None = None
+        self._memory: deque[np.ndarray] = deque(maxlen=self.settings.memory)
+        self._remembered = 0
+        self._next = 0.0
+        self._target = self._value
+        self._ahead: np.ndarray | None = None
 
     @property
     def value(self) -> np.ndarray:
@@ -104,35 +115,64 @@ class NeutralFace:
         """Whether there is a neutral (parts hidden so far may still be missing)."""
         return self.progress >= 1.0
 
-    def observe(self, measurements: np.ndarray, seconds: float) -> None:
-        """Take in one frame (n,), NaN where hidden. `seconds` on any clock that only grows."""
+    def observe(
+        self, measurements: np.ndarray, seconds: float, rotation: np.ndarray | None = None
+    ) -> None:
+        """Take in one frame (n,), NaN where hidden. `seconds` on any clock that only grows.
+
+        `rotation` (3,) is the head's, in radians.
+        """
         step = 0.0 if self._last is None else min(max(seconds - self._last, 0.0), 0.2)
         self._last = seconds
-        known = np.isfinite(measurements)
-        self._seen[known] += step
+        self._seen[np.isfinite(measurements)] += step
         unlearnt = np.isnan(self._value)
         if unlearnt.any():
-            self._learn(measurements, unlearnt)
-        self._follow(measurements, ~unlearnt & known, step)
+            self._learn(measurements, unlearnt, seconds)
+        if self.ready:
+            if self._ahead is None and rotation is not None:
+                self._ahead = np.array(rotation)
+            if seconds >= self._next and self._faces_ahead(rotation):
+                self._remember(measurements)
+                self._next = seconds + 1.0
+            learnt = np.isfinite(self._target) & ~unlearnt
+            away = self._target[learnt] - self._value[learnt]
+            self._value[learnt] += min(1.0, step / self.settings.ease) * away
 
-    def _learn(self, measurements: np.ndarray, unlearnt: np.ndarray) -> None:
+    def _learn(self, measurements: np.ndarray, unlearnt: np.ndarray, seconds: float) -> None:
         self._samples.append(np.where(unlearnt, measurements, np.nan).astype(np.float32))
         self._samples = self._samples[-_MOST_SAMPLES:]
         done = unlearnt & (self._seen >= self.settings.seconds - 1e-6)
         if done.any():
-            samples = np.stack(self._samples)[:, done]
-            self._value[done] = _at_rest(samples, RESTING_QUANTILES[done])
-            self._noise[done] = _noise(samples)
+            samples = np.stack(self._samples)
+            samples[:, ~done] = np.nan
+            self._value[done] = quantiles(samples, RESTING_QUANTILES)[done]
+            self._noise[done] = _noise(samples[:, done])
+            self._trust(samples)
+            self._next = seconds + 1.0
         if not np.isnan(self._value).any():
             self._samples = []
 
-    def _follow(self, measurements: np.ndarray, known: np.ndarray, step: float) -> None:
-        """Follow what is at rest; come back faster where the face goes beyond rest."""
-        away = np.where(known, measurements - self._value, 0.0)
-        beyond = _RESTING_SIDE * away > self.settings.still
-        rate = np.where(np.abs(away) <= self.settings.still, step / self.settings.follow_seconds, 0)
-        rate = np.where(beyond, step / self.settings.return_seconds, rate)
-        self._value += (rate * away).astype(np.float32)
+    def _trust(self, samples: np.ndarray) -> None:
+        """Remember what the neutral was learnt from (T, n) as if it were `weight` seconds."""
+        chosen = np.linspace(0, len(samples) - 1, self.settings.weight).round().astype(int)
+        self._memory.extend(samples[chosen])
+        self._target = quantiles(np.stack(self._memory), RESTING_QUANTILES)
+
+    def _faces_ahead(self, rotation: np.ndarray | None) -> bool:
+        if rotation is None or self._ahead is None:
+            return True
+        return bool(np.hypot(*(rotation - self._ahead)[:2]) < self.settings.turned)
+
+    def _remember(self, measurements: np.ndarray) -> None:
+        """One frame a second; of measurements with an action on only one in `rare`."""
+        self._remembered += 1
+        row = measurements.astype(np.float32)
+        if self._remembered % self.settings.rare:
+            away = row - self._value
+            acting = np.where(_RESTING_SIDE == 0, np.abs(away), -_RESTING_SIDE * away)
+            row = np.where(acting > self.settings.still, np.float32(np.nan), row)
+        self._memory.append(row)
+        self._target = quantiles(np.stack(self._memory), RESTING_QUANTILES)
 
     def state(self) -> dict[str, Any]:
         """Plain data from which `from_state` makes the same neutral."""
@@ -158,7 +198,7 @@ class NeutralFace:
     ) -> NeutralFace:
         """The neutral of a whole recording (T, n) of one person, NaN where hidden."""
         rows = np.asarray(measurements, np.float32).reshape(-1, MEASUREMENT_COUNT)
-        return cls._made(_at_rest(rows, RESTING_QUANTILES), _noise(rows), settings)
+        return cls._made(quantiles(rows, RESTING_QUANTILES), _noise(rows), settings)
 
     @classmethod
     def _made(
@@ -167,17 +207,23 @@ class NeutralFace:
         made = cls(settings or NeutralSettings())
         made._value, made._noise = value, noise
         made._seen = np.where(np.isfinite(value), made.settings.seconds, 0.0)
+        made._trust(value[None])
         return made
 
 
-def _at_rest(samples: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Each column's quantile, NaN for columns without a value. (T, k), (k,) -> (k,)."""
-    rest = np.full(samples.shape[1], np.nan, np.float32)
-    for column in range(samples.shape[1]):
-        values = samples[np.isfinite(samples[:, column]), column]
-        if len(values):
-            rest[column] = np.quantile(values, quantiles[column])
-    return rest
+def quantiles(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Each column's quantile of what is known, NaN where nothing is. (T, n), (n,) -> (n,)."""
+    if not len(rows):
+        return np.full(rows.shape[1], np.nan, np.float32)
+    ordered = np.sort(rows, axis=0)  # NaN goes last
+    last = np.isfinite(rows).sum(axis=0) - 1
+    place = shares * np.maximum(last, 0)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, np.maximum(last, 0))
+    columns = np.arange(rows.shape[1])
+    between = (place - low).astype(np.float32)
+    value = ordered[low, columns] * (1 - between) + ordered[high, columns] * between
+    return np.where(last < 0, np.float32(np.nan), value).astype(np.float32)
 
 
 def _noise(samples: np.ndarray) -> np.ndarray:

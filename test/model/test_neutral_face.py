@@ -97,6 +97,34 @@ def test_a_small_lasting_change_of_the_face_at_rest_is_followed_within_minutes()
     assert np.median(neutral.value - REST) > 0.006
 
 
+def test_corners_held_down_for_a_while_now_and_then_do_not_become_the_neutral() -> None:
+    neutral, now = calibrated()
+    for minute in range(10):
+        rows = frames(60, seed=minute)
+        rows[:250, CORNERS] -= 0.05  # ten seconds of every minute
+        now = show(neutral, rows, now)
+    np.testing.assert_allclose(neutral.value[CORNERS], REST[CORNERS], atol=0.004)
+
+
+def test_a_wrong_neutral_is_left_again_even_if_rest_then_looks_like_an_action() -> None:
+    neutral, now = calibrated()
+    rows = frames(100, seed=1)
+    rows[:, CORNERS] -= 0.05
+    now = show(neutral, rows, now)
+    assert (neutral.value[CORNERS] - REST[CORNERS] < -0.03).all()
+    show(neutral, frames(800, seed=2), now)
+    np.testing.assert_allclose(neutral.value[CORNERS], REST[CORNERS], atol=0.006)
+
+
+def test_looking_down_for_long_changes_nothing() -> None:
+    neutral = NeutralFace()
+    for k, row in enumerate(frames(5)):
+        neutral.observe(row.astype(np.float32), 0.04 * k, np.zeros(3))
+    for k, row in enumerate(frames(200, seed=1) - 0.03):
+        neutral.observe(row.astype(np.float32), 5 + 0.04 * k, np.array([0.3, 0.0, 0.0]))
+    np.testing.assert_allclose(neutral.value, REST, atol=0.003)
+
+
 def test_what_was_hidden_during_calibration_is_learnt_when_it_shows() -> None:
     neutral = NeutralFace()
     rows = frames(5)
