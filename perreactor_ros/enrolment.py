@@ -130,7 +130,7 @@ class Enrolment:
         name, state = self._told.name, self._told.state
         if state not in _RUNNING:
             response.message = "nobody is being enrolled"
-        elif self._making is not None and not self._making.cancel():
+        elif state == EnrolmentState.MAKING and not self._stop_making():
             response.message = f"too late: profile '{name}' is there; delete it if it is unwanted"
         else:
             response.success = True
@@ -223,6 +223,10 @@ class Enrolment:
         self._hear_no_more()
         self._making = self._begin_making(enrolling)
         self._enrolling = None
+
+    def _stop_making(self) -> bool:
+        assert self._making is not None
+        return self._making.cancel()
 
     def _look_at_making(self) -> None:
         assert self._making is not None

@@ -188,6 +188,11 @@ def test_one_enrolment_at_a_time_and_cancelling_keeps_nothing(graph, reactor, pe
     assert not again.success
     assert again.message == "nobody is being enrolled"
     begin(graph, told, name="bob")
+    wait_for_end(graph, told, EnrolmentState.DONE)
+    begin(graph, told, name="carla")
+    assert graph.call(Trigger, "speaker/cancel_enrolment", Trigger.Request()).success
+    wait_for_end(graph, told, EnrolmentState.CANCELLED)
+    assert [path.stem for path in user.rglob("*.json")] == ["bob"]
 
 
 def test_a_face_without_attributes_is_refused_and_the_remedy_named(graph, person, told):
