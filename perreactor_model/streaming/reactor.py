@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perreactor_model.bundle.manifest import Bundle
+from perreactor_model.face_analysis.choice import HRI, LANDMARKS, chosen_analyzer
 from perreactor_model.profiles import GENERIC
 from perreactor_model.streaming.engine import EngineSettings, ReactionEngine
 from perreactor_model.streaming.frames import Reaction
@@ -22,6 +24,8 @@ from perreactor_model.streaming.perceiver import Perceiver
 
 if TYPE_CHECKING:
     from perreactor_model.face_analysis.observation import FaceAnalyzer
+
+_log = logging.getLogger(__name__)
 
 
 class Reactor:
@@ -45,15 +49,16 @@ class Reactor:
         settings: EngineSettings | None = None,
         profile_folders: Iterable[Path] = (),
         crop: bool = True,
-        analyzer: FaceAnalyzer | None = None,
+        analyzer: FaceAnalyzer | str = "auto",
     ) -> Reactor:
         """Load a bundle by path or name. `robots` maps names to profiles or blends; one
         generic robot by default.
 
         `crop` finds the face in the camera frame; without it the frame is a face already. Bundles
-        that see facial attributes need an `analyzer` to see camera frames with
-        (`perreactor_model.face_analysis.analyzer.open_analyzer()`). Raises
-        BundleError, ProfileError, DeviceError (all ValueError), each saying what to do.
+        that see facial attributes see camera frames through an `analyzer`: `auto` opens
+        `landmarks` where mediapipe is installed, `none` leaves attributes to
+        `perceiver.push_attributes`. Raises BundleError, ProfileError, DeviceError, AnalyzerMissing
+        (all ValueError), each saying what to do.
         """
         if not isinstance(bundle, Bundle):
             bundle = Bundle.load(bundle)
@@ -69,7 +74,7 @@ class Reactor:
             device=settings.device,
             threads=settings.threads,
             crop=crop,
-            analyzer=analyzer,
+            analyzer=_opened(analyzer, bundle) if isinstance(analyzer, str) else analyzer,
         )
         return cls(perceiver, engine)
 
@@ -131,3 +136,21 @@ class Reactor:
         """Begin anew; faces go on from what they last showed."""
         self.perceiver.reset()
         self.engine.reset()
+
+
+def _opened(name: str, bundle: Bundle) -> FaceAnalyzer | None:
+    """The analyzer of that name, which looks at pictures. Raises AnalyzerMissing, ValueError."""
+    chosen = chosen_analyzer(name, bundle.config.visual_input)
+    if chosen == HRI:
+        raise ValueError("the analyzer hri is ROS4HRI's, which only nodes hear: give landmarks")
+    if chosen == LANDMARKS:
+        from perreactor_model.face_analysis.analyzer import open_analyzer
+
+        return open_analyzer(chosen)
+    if bundle.config.visual_input == "facial_attributes":
+        _log.warning(
+            "%s sees facial attributes, and nobody measures them in camera frames: push them with "
+            "perceiver.push_attributes, or install mediapipe (requirements/analyzer.txt)",
+            bundle.model_id,
+        )
+    return None
