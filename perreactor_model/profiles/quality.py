@@ -32,7 +32,10 @@ _MANY_UNKNOWN_UNITS = 5
 _STILL = 0.02
 """The action unit that moves most spans less: a picture, a mask, or a face asleep."""
 
-_HARDLY_MOVING = 0.1
+_STILL_ON_AVERAGE = 0.004
+_CALM = 0.02
+"""Mean variation. Our analyzer reads 0 of a still picture, 0.009 of a rendered calm face (or mask)
+that turns by 6 degrees, and up to 0.019 of one that turns three times as far."""
 
 _SPEECH = 1.5
 """Change of AU25 and AU26 a second from which on somebody seems to talk (our talking test videos
@@ -81,8 +84,7 @@ class HistoryQuality:
     @property
     def mean_variation(self) -> float:
         """Standard deviation of the known action units, averaged."""
-        known = [self.variation[unit] for unit in ACTION_UNITS if unit in self.variation]
-        return float(np.mean(known)) if known else 0.0
+        return _mean_variation(self.variation)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: numbers rounded to what they are worth."""
@@ -160,6 +162,10 @@ class _Measured:
     def unknown_units(self) -> list[str]:
         return [name for name in self.unknown if name in ACTION_UNITS]
 
+    @property
+    def mean_variation(self) -> float:
+        return _mean_variation(self.variation)
+
 
 def _verdicts(
     history: ListenerHistory, measured: _Measured, rows: np.ndarray
@@ -181,16 +187,10 @@ def _verdicts(
             doubts.append(f"{told} are unknown and taken as at rest: show the whole face")
         elif measured.unknown_units:
             notes.append(f"{told} unknown: taken as at rest")
-        if not against and measured.movement < _STILL:
-            against.append(
-                "the face never moves: a still picture, a mask or a frozen camera has no way of "
-                "reacting; record a person who listens to somebody"
-            )
-        elif not against and measured.movement < _HARDLY_MOVING:
-            doubts.append(
-                "the face hardly moves: a pattern of it says little; record the person listening "
-                "to something that touches them"
-            )
+        if not against:
+            still, calm = _of_movement(measured)
+            against += still
+            doubts += calm
     if measured.mouth_speed > _SPEECH:
         notes.append(
             "the mouth opens and closes all the time, as in speech: a pattern is best made of "
@@ -243,6 +243,20 @@ def _of_length(measured: _Measured) -> tuple[list[str], list[str]]:
     return [], doubts
 
 
+def _of_movement(measured: _Measured) -> tuple[list[str], list[str]]:
+    if measured.movement < _STILL or measured.mean_variation < _STILL_ON_AVERAGE:
+        return [
+            "the face never moves: a still picture, a mask or a frozen camera has no way of "
+            "reacting; record a person who listens to somebody"
+        ], []
+    if measured.mean_variation < _CALM:
+        return [], [
+            "the face moves no more than a calm one, or a mask, does by the analyzer's noise: a "
+            "pattern of it says little; record the person listening to something that touches them"
+        ]
+    return [], []
+
+
 def _of_ranges(rows: np.ndarray) -> list[str]:
     low, high = attribute_ranges()
     with np.errstate(invalid="ignore"):
@@ -269,6 +283,11 @@ def _variation(rows: np.ndarray, unknown: tuple[str, ...]) -> dict[str, float]:
         for index, name in enumerate(ATTRIBUTES)
         if name not in unknown
     }
+
+
+def _mean_variation(variation: dict[str, float]) -> float:
+    known = [variation[unit] for unit in ACTION_UNITS if unit in variation]
+    return float(np.mean(known)) if known else 0.0
 
 
 def _movement(rows: np.ndarray, unknown: tuple[str, ...]) -> float:

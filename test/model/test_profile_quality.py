@@ -88,7 +88,7 @@ def test_a_mask_on_a_moving_head_is_refused() -> None:
 def test_a_face_that_hardly_moves_is_weak() -> None:
     quality = judge(history(listener="stoic"))
     assert quality.verdict == "weak"
-    assert "hardly moves" in quality.reasons[0]
+    assert "no more than a calm one" in quality.reasons[0]
 
 
 def test_two_people_are_refused_by_number_and_seconds() -> None:
