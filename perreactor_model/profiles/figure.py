@@ -5,6 +5,7 @@ Drawn with the report's colours and settings; matplotlib is imported when the fi
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ _PART_HEAD = 0.62
 _PART_FOOT = 0.28
 _ROW = 0.4
 _TITLE_LETTERS = 36
-"""So many fit at full size."""
+_SUMMARY_LETTERS = 84
+"""So many fit into a line; a longer title is written smaller."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,15 @@ class _Page:
     def __init__(self, sheet: Sheet, listeners: Sequence[Portrayed], parts: Sequence[Part]) -> None:
         two = len(listeners) > 1
         self._row = _ROW + 0.08 if two else _ROW
-        head = 1.2 + 0.5 * bool(sheet.warning) + 0.25 * two
+        summary = textwrap.wrap(sheet.summary, _SUMMARY_LETTERS)
+        head = 1.0 + 0.2 * len(summary) + 0.5 * bool(sheet.warning) + 0.25 * two
         rows = sum(len(part.rows) for part in parts)
         inner = len(parts) * (_PART_HEAD + _PART_FOOT) + rows * self._row
         self._height = head + inner + 0.35 + 0.18 * len(sheet.footer)
         self.figure: Figure = new_figure(_INCHES, self._height)
         self.figure.set_facecolor(LIGHT["card"])
         self._below = head
-        self._write_head(sheet, listeners)
+        self._write_head(sheet, summary, listeners)
         for part in parts:
             self._write_part(part)
         for line, text in enumerate(reversed(sheet.footer)):
@@ -79,11 +82,15 @@ class _Page:
     def _write(self, right: float, below: float, text: str, **looks: Any) -> None:
         self.figure.text(right / _INCHES, 1 - below / self._height, text, **looks)
 
-    def _write_head(self, sheet: Sheet, listeners: Sequence[Portrayed]) -> None:
+    def _write_head(
+        self, sheet: Sheet, summary: Sequence[str], listeners: Sequence[Portrayed]
+    ) -> None:
         size = min(20.0, 20.0 * _TITLE_LETTERS / len(sheet.title))
         self._write(_EDGE, 0.68, sheet.title, size=size, weight="bold")
-        self._write(_EDGE, 1.0, sheet.summary, size=10.5, color=LIGHT["muted"])
-        below = 1.2
+        below = 1.0
+        for line in summary:
+            self._write(_EDGE, below, line, size=10.5, color=LIGHT["muted"])
+            below += 0.2
         if len(listeners) > 1:
             right = _EDGE
             for number, each in enumerate(listeners):
