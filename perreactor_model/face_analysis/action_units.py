@@ -57,7 +57,7 @@ _UNITS = (
     _Unit("AU12", {"corner_up": 1.0, "upper_lip": -0.4, "corner_out": 0.4}, 0.015, 0.090),
     _Unit("AU14", {"corner_out": 1.0, "+corner_up": -1.3, "+upper_lip": -0.5}, 0.012, 0.040, 0.05),
     _Unit("AU15", {"corner_up": -1.0, "+lip_gap": -0.2}, 0.014, 0.045, 0.05),
-    _Unit("AU17", {"lower_lip_drop": -1.0, "+philtrum": -1.0}, 0.015, 0.040),
+    _Unit("AU17", {"lower_lip_drop": -1.0, "+philtrum": -1.0, "+corner_up": -0.4}, 0.015, 0.040),
     _Unit("AU23", {"corner_out": -1.0}, 1.0, 0.0),
     _Unit("AU24", {"philtrum": 2.0, "lower_lip_drop": -0.5}, 0.014, 0.045, 0.05),
     _Unit("AU25", {"lip_gap": 1.0}, 0.014, 0.080, 0.05),

@@ -34,7 +34,7 @@ GOOD = {
     "frown (animated)": "AU4", "lids tightened": "AU7", "smile": "AU12",
     "lip corners pulled": "AU12", "lip corners lowered": "AU15", "lips parted": "AU25",
 }  # fmt: skip
-"""Actions whose unit has a trust grade of A or B in docs/analyzer.md, alone in front."""
+"""Actions whose unit comes first, and alone, before a frontal face (docs/analyzer.md)."""
 COMPANY = {
     "brows raised": {"AU2"},
     "smile": {"AU6", "AU7", "AU25", "AU26"},
