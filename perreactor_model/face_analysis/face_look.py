@@ -82,6 +82,8 @@ _REGION_OF = np.repeat(np.arange(REGION_COUNT), _SIZES)
 _MOST_DIFFERENT = 0.4
 """Colours further apart than this count as this far: one landmark must not speak for many."""
 _NO_COLOUR = 0.04
+_FULL = 243.0
+"""Channels above this (of 255) are cut off, or nearly."""
 _LEAST_REDNESS = 0.015
 _LEAST_CONTRAST, _LEAST_MOUTH_CONTRAST = 0.02, 0.05
 _MOUTH = np.array([FaceRegion.MOUTH_RIGHT, FaceRegion.MOUTH_LEFT])
@@ -95,14 +97,16 @@ class FaceLook:
 
     `pattern` float32 (k,): light and dark, of length 1 in each region. `contrast` float32 (8,): its
     standard deviation in natural logarithms. `colour` float32 (k, 2): logarithms of red and of blue
-    over green. `redness` float32 (2,): how much redder the right and the left half of the lips are
-    than the skin around them. `sharpness`: fine detail as a share of coarse detail; about 0.5 where
-    each pixel counts, below 0.25 where the picture is blurred.
+    over green; `blinded` bool (k,) where there was too much light to tell. `redness` float32 (2,):
+    how much redder the right and the left half of the lips are than the skin around them.
+    `sharpness`: fine detail as a share of coarse detail; about 0.45 where each pixel counts, below
+    0.25 where the picture is blurred.
     """
 
     pattern: np.ndarray
     contrast: np.ndarray
     colour: np.ndarray
+    blinded: np.ndarray
     redness: np.ndarray
     sharpness: float
 
@@ -146,6 +150,7 @@ def look_at(rgb: np.ndarray, points: np.ndarray) -> FaceLook:
         pattern=residue / np.sqrt(power + 1e-6)[_REGION_OF],
         contrast=np.sqrt(power / _SIZES).astype(np.float32),
         colour=np.stack([red - green, blue - green], axis=1),
+        blinded=seen.max(axis=1) > _FULL,
         redness=_redness(red - green),
         sharpness=_sharpness(crop),
     )
@@ -207,6 +212,7 @@ class OwnLook:
         product = np.add.reduceat(look.pattern * self._pattern, _STARTS)
         length = np.sqrt(np.add.reduceat(self._pattern**2, _STARTS))
         difference, tint = _colour_difference(look.colour - self._colour, known[_REGION_OF])
+        difference[look.blinded] = 0.0
         colour = np.add.reduceat(difference, _STARTS) / _SIZES
         contrast = look.contrast / np.maximum(self._contrast, 1e-3)
         return Likeness(

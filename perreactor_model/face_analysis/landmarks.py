@@ -25,7 +25,7 @@ _CANDIDATES = 3
 _LONGEST_REACH = 2.0
 _ALIKE_PART = 0.6
 """A correlation from which a part of a face may well be the person's."""
-_TURNED = 0.5
+_TURNED = 0.4
 """A face turned further (rad) looks unlike itself."""
 
 

@@ -17,25 +17,31 @@ from perreactor_model.face_analysis.landmarks import FaceMesh
 from perreactor_model.face_analysis.measurements import REGION_COUNT, FaceRegion
 
 _RIGHT = np.array([region.name.endswith("RIGHT") for region in FaceRegion])
-_BROWS = np.array([region.name.startswith("BROW") for region in FaceRegion])
+_BROWS, _NOSE, _MOUTH = (
+    np.array([region.name.startswith(part) for region in FaceRegion])
+    for part in ("BROW", "NOSE", "MOUTH")
+)
 
 
 @dataclass(frozen=True)
 class VisibilitySettings:
     """When a part of the face counts as hidden.
 
-    A face that may be somebody else's: all of it.
-    Turned away by `turned` rad: the far side; by `too_far` rad (or nodding by `too_deep`): all.
-    The outer eye corners less than `smallest` pixels apart, or detail less sharp than `sharpness`:
-    all. More than `outside` of a part beyond the edge of the picture: that part.
+    A face that may be somebody else's: all of it. Turned away by `turned` rad: the far side; by
+    `too_far` rad (or nodding by `too_deep`): all. The outer eye corners less than `smallest` pixels
+    apart, or detail less sharp than `sharpness`: all. More than `outside` of a part beyond the edge
+    of the picture: that part.
 
     Covered is what does not look like the person: light and dark correlate by less than `pattern`
-    (brows, which move most: `brow_pattern`), or by less than `pattern_of_colour` while the colour
-    differs by `colour`, or the contrast is less than `contrast` of the person's own. Once covered,
-    a part must look like the person for `back_seconds`. What the person looks like is not known at
-    first: for `start_seconds` a part must then be plausible, whoever's it is. A part that looks
-    different for as long as it looked as it did before (but from `relearn_least` to `relearn_most`
-    seconds) and is plausible has changed, and is learnt anew.
+    (`pattern_of_brows` and `pattern_of_nose`; a mouth that is plausible, `pattern_of_lips`; the
+    more a head is turned beyond 0.2 rad the less is asked for), or by less than `pattern_of_colour`
+    while the colour differs by `colour`, or the contrast is less than `contrast` of the person's
+    own. Once covered, a part must look like the person for `back_seconds`.
+
+    What the person looks like is not known at first: for `start_seconds` a part must then be
+    plausible, whoever's it is. A part that looks different for as long as it looked as it did
+    before (but from `relearn_least` to `relearn_most` seconds) and is plausible has changed, and is
+    learnt anew.
     """
 
     turned: float = 0.58
@@ -45,7 +51,9 @@ class VisibilitySettings:
     sharpness: float = 0.24
     outside: float = 0.1
     pattern: float = 0.58
-    brow_pattern: float = 0.35
+    pattern_of_brows: float = 0.35
+    pattern_of_nose: float = 0.35
+    pattern_of_lips: float = 0.25
     colour: float = 0.17
     pattern_of_colour: float = 0.85
     contrast: float = 0.2
@@ -129,10 +137,19 @@ class Visibility:
 
     def _unlike(self, mesh: FaceMesh) -> np.ndarray:
         like = mesh.likeness
-        pattern = np.where(_BROWS, self.settings.brow_pattern, self.settings.pattern)
+        yaw = abs(float(mesh.frontal.rotation[1]))
+        turned = float(np.clip(1.0 - (yaw - 0.2) / 0.4, 0.2, 1.0))
         coloured = like.colour > self.settings.colour
         return (
-            (like.pattern < pattern)
-            | (coloured & (like.pattern < self.settings.pattern_of_colour))
+            (like.pattern < self._patterns(mesh) * turned)
+            | (coloured & (like.pattern < self.settings.pattern_of_colour * turned))
             | (like.contrast < self.settings.contrast)
         )
+
+    def _patterns(self, mesh: FaceMesh) -> np.ndarray:
+        """float (8,): how alike each region must be on a head that faces the camera."""
+        least = np.full(REGION_COUNT, self.settings.pattern)
+        least[_BROWS] = self.settings.pattern_of_brows
+        least[_NOSE] = self.settings.pattern_of_nose
+        least[_MOUTH & mesh.look.plausible] = self.settings.pattern_of_lips
+        return least

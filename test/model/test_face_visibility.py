@@ -202,6 +202,22 @@ def test_speech_light_and_camera_hide_nothing(analyzer, talking, change: str) ->
     assert {look.person for look in measured} == {1}
 
 
+@pytest.mark.parametrize("yaw", [-0.436, 0.436])
+@pytest.mark.parametrize(
+    "expression", [{"mouth_open": 1.0}, {"smile": 1.0}, {"frown": 1.0}, {"blink": 1.0}], ids=str
+)
+def test_an_expression_on_a_turned_head_hides_nothing(analyzer, yaw: float, expression) -> None:
+    """Also where the person was only ever seen calm and from the front."""
+    from skimage import data
+
+    animator = FaceAnimator(data.astronaut())
+    look(analyzer, [animator.draw(FaceControls())] * KNOWN)
+
+    measured = look(analyzer, [animator.draw(FaceControls(yaw=yaw, **expression))] * 3, KNOWN)
+
+    assert visible_share(measured[1:], tuple(FaceRegion)) == 1.0
+
+
 def test_a_grey_camera_hides_nothing(analyzer, talking) -> None:
     grey = [np.repeat(p.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for p in talking]
 
