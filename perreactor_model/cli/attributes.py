@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, ACTION_UNITS, FRAME_RATE
+from perreactor_model.whole_files import replacing
 
 if TYPE_CHECKING:
     from perreactor_model.face_analysis.attribute_files import AttributeTrack
@@ -105,7 +106,6 @@ def _check_overlay(video: Path, out: Path, overlay: Path | None) -> None:
 @contextmanager
 def _overlay(video: Path, path: Path) -> Iterator[Any]:
     """What takes each frame's observation; the file is there in the end, or not at all."""
-    from perreactor_model.face_analysis.attribute_files import replacing
     from perreactor_model.media.attribute_overlay import AttributeOverlay
 
     with replacing(path) as part, AttributeOverlay(video, part) as overlay:

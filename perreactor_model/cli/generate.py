@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from perreactor_model.generate import MODES, GenerationOptions, open_generator, read_input
 from perreactor_model.generate import run as react
 from perreactor_model.generate.inputs import DEFAULT_SAMPLES
+from perreactor_model.whole_files import replacing
 
 _ARRAYS = f"""\
 arrays read, all float, N clips of T frames at 25 a second:
@@ -112,14 +111,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write all of the file or none of it, under exactly this name."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, suffix=".npz.part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with replacing(path) as part, open(part, "wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)

@@ -7,11 +7,7 @@ line of headings, 25 columns) and plain arrays. docs/attributes.md describes the
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -28,6 +24,7 @@ from perreactor_model.contract import (
     attribute_ranges,
 )
 from perreactor_model.face_analysis.observation import Knowledge
+from perreactor_model.whole_files import replacing
 
 WRITTEN = (".npz", ".csv")
 """What a track can be written as: the file's extension says which."""
@@ -278,19 +275,3 @@ def _of_archive(path: Path) -> AttributeTrack:
     return AttributeTrack(
         **{name: numbers.get(name, getattr(plain, name)) for name in _FIELDS}, source=source
     )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to; it takes that name in the end, or vanishes on an error."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, suffix=f"{path.suffix}.part")
-    os.close(handle)
-    try:
-        yield Path(name)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

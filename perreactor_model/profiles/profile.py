@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from perreactor_model.profiles.controls import control_names
 from perreactor_model.profiles.errors import ProfileError
+from perreactor_model.whole_files import replacing
 
 PROFILE_FORMAT = 1
 
@@ -69,13 +69,8 @@ class ListenerProfile:
             "provenance": self.provenance,
         }
         # A robot may look for it at this very moment: it finds the old one, then the new one.
-        part = path.with_name(f".{self.name}.{os.getpid()}.part")
-        try:
+        with replacing(path) as part:
             part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
         return path
 
     @classmethod
