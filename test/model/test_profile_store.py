@@ -128,10 +128,11 @@ def test_a_profile_is_written_whole_or_not_at_all(
 ) -> None:
     profile(tiny_bundle).save(tmp_path)
 
-    def full_disk(path: Path, target: Path) -> None:
+    def full_disk(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text[:20].encode())
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "replace", full_disk)
+    monkeypatch.setattr(Path, "write_text", full_disk)
     with pytest.raises(OSError, match="no space"):
         profile(tiny_bundle, value=2.0).save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["alice.json"]
