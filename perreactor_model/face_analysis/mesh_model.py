@@ -5,7 +5,8 @@ sounddevice and all other solutions along (500 ms, 65 MB). Two graphs are kept: 
 anywhere in a picture, one lays a mesh over a face whose place is known. Both work on each picture
 alone, so whom to follow is decided elsewhere (`landmarks.py`) and nothing depends on history.
 
-Models: BlazeFace short range (Bazarevsky et al. 2019), Attention Mesh (Grishchenko et al. 2020).
+Models: BlazeFace for near and for far faces (Bazarevsky et al. 2019), Attention Mesh (Grishchenko
+et al. 2020).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import platform
 import re
 import struct
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,27 @@ from typing import Any
 import cv2
 import numpy as np
 
+from perreactor_model.face_analysis.mesh_messages import (
+    Detection,
+    read_detection,
+    read_landmarks,
+)
 from perreactor_model.face_analysis.quiet import without
 
-POINT_COUNT = 478
-"""Points of the mesh: 468 of the face, then 5 of each iris."""
 CROP_SIZE = 192
 """Side in pixels of what the mesh model sees."""
-SEARCH_SIZE = 128
-"""Side in pixels of what the detector sees."""
+SEARCH_SIZE = 192
+"""Side in pixels of what the detectors see; the one for near faces makes 128 of it."""
 
 INSTALL = "pip install --no-deps mediapipe==0.10.21 absl-py attrs flatbuffers"
 _BINDINGS = "mediapipe.python._framework_bindings"
 _FACE_POINTS = 468
 _ROOM = 1.5
 """The mesh model was trained on squares this much larger than the face."""
+_SEARCH_PIXELS = 3
+"""Pixels of the picture that are looked at for each of the detectors', along either axis: all of a
+640x480 picture, every sixth row and column of a 4K one."""
+_SAME_FACE = 0.3
 
 _CHATTER = re.compile(
     rb"(INFO: )?Created TensorFlow Lite XNNPACK delegate for CPU\.\n?"
@@ -67,12 +74,18 @@ node {
 """
 _SEARCH_GRAPH = """
 input_stream: "image"
-output_stream: "detections"
+output_stream: "near"
+output_stream: "far"
 num_threads: 1
 node {
   calculator: "FaceDetectionShortRangeCpu"
   input_stream: "IMAGE:image"
-  output_stream: "DETECTIONS:detections"
+  output_stream: "DETECTIONS:near"
+}
+node {
+  calculator: "FaceDetectionFullRangeCpu"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:far"
 }
 """
 # mediapipe.NormalizedRect that covers the whole picture: centre x and y, height, width.
@@ -94,6 +107,10 @@ class Region:
     y: float
     side: float
     angle: float = 0.0
+
+    def distance(self, other: Region) -> float:
+        """How far away the middle of another region is, in sides of the larger one."""
+        return math.hypot(other.x - self.x, other.y - self.y) / max(self.side, other.side)
 
     def to_picture(self, size: int) -> np.ndarray:
         """The affine map, float64 (2, 3), from a crop of `size` pixels to the picture."""
@@ -155,7 +172,7 @@ class MeshModel:
             self._mesh = _Graph(
                 self._bindings, _MESH_GRAPH, ("landmarks", "facelandmarkcpu__face_presence_score")
             )
-            self._search = _Graph(self._bindings, _SEARCH_GRAPH, ("detections",))
+            self._search = _Graph(self._bindings, _SEARCH_GRAPH, ("near", "far"))
             # The first pictures make them load their weights, and talk.
             self.faces(np.zeros((SEARCH_SIZE, SEARCH_SIZE, 3), np.uint8))
             self.mesh(np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8), Region(0, 0, CROP_SIZE))
@@ -179,7 +196,7 @@ class MeshModel:
         packet = found.get("landmarks")
         if packet is None or packet.is_empty():
             return None, score
-        points = _landmarks(getter._get_serialized_proto(packet)) * CROP_SIZE
+        points = read_landmarks(getter._get_serialized_proto(packet)) * CROP_SIZE
         affine = region.to_picture(CROP_SIZE)
         placed = np.empty_like(points)
         # A normalised coordinate of 0 is the outer edge of the first pixel.
@@ -189,17 +206,30 @@ class MeshModel:
         return placed, score
 
     def faces(self, rgb: np.ndarray) -> list[Region]:
-        """Regions around all faces of a picture, largest first."""
-        height, width = rgb.shape[:2]
+        """Regions around all faces of a picture, largest first; each face once.
+
+        Faces are found from about 8 % of the longer side of the picture on.
+        """
+        step = max(1, max(rgb.shape[:2]) // (_SEARCH_PIXELS * SEARCH_SIZE))
+        thinned = rgb[::step, ::step]
+        height, width = thinned.shape[:2]
         whole = Region((width - 1) / 2, (height - 1) / 2, float(max(height, width)))
-        found = self._search.run({"image": self._picture(whole.cut(rgb, SEARCH_SIZE))})
-        packet = found.get("detections")
+        found = self._search.run({"image": self._picture(whole.cut(thinned, SEARCH_SIZE))})
+        affine = whole.to_picture(SEARCH_SIZE) * step
+        regions: list[Region] = []
+        for name in ("near", "far"):
+            for each in self._detections(found.get(name)):
+                region = _region_of(each, affine)
+                # Both models see what is neither near nor far.
+                if all(region.distance(other) > _SAME_FACE for other in regions):
+                    regions.append(region)
+        return sorted(regions, key=lambda region: (-region.side, region.x, region.y))
+
+    def _detections(self, packet: Any) -> list[Detection]:
         if packet is None or packet.is_empty():
             return []
-        serialized = self._bindings._packet_getter._get_serialized_proto_list(packet)
-        affine = whole.to_picture(SEARCH_SIZE)
-        regions = [_region_of(_detection(each), affine) for each in serialized]
-        return sorted(regions, key=lambda region: (-region.side, region.x, region.y))
+        getter = self._bindings._packet_getter
+        return [read_detection(each) for each in getter._get_serialized_proto_list(packet)]
 
     def _picture(self, rgb: np.ndarray) -> Any:
         frame = self._bindings.image_frame
@@ -302,72 +332,7 @@ class _old_message_factory:
             del factory.GetPrototype
 
 
-# --- Reading protobuf messages -------------------------------------------------------------------
-# The few messages that come back are read here: their generated classes live in the package that
-# is not imported. A list of 478 messages of one layout is an array to numpy.
-
-
-def _landmarks(data: bytes) -> np.ndarray:
-    """mediapipe.NormalizedLandmarkList as float32 (478, 3): x, y, z as shares of the picture."""
-    rows = np.frombuffer(data, np.uint8)
-    size = len(data) // POINT_COUNT
-    assert len(data) == size * POINT_COUNT, f"{len(data)} bytes are not {POINT_COUNT} landmarks"
-    table = rows.reshape(POINT_COUNT, size)
-    # Tag and length of the message, then tag and 4 bytes each of x, y, z.
-    assert (table[:, [0, 1, 2, 7, 12]] == (0x0A, size - 2, 0x0D, 0x15, 0x1D)).all()
-    columns = [table[:, start : start + 4] for start in (3, 8, 13)]
-    return np.ascontiguousarray(np.concatenate(columns, axis=1)).view("<f4")
-
-
-def _detection(data: bytes) -> tuple[tuple[float, ...], list[tuple[float, ...]]]:
-    """mediapipe.Detection: (left, top, width, height) and key points (x, y), shares."""
-    box: tuple[float, ...] = ()
-    points = []
-    for number, location in _fields(data):
-        if number != 4:
-            continue
-        for inner, value in _fields(location):
-            if inner == 3:
-                box = _floats(value)
-            elif inner == 5:
-                points.append(_floats(value)[:2])
-    return box, points
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and raw bytes of each field of a protobuf message (varints are left out)."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            _, at = _varint(data, at)
-            continue
-        size = {1: 8, 5: 4}.get(kind, 0)
-        if kind == 2:
-            size, at = _varint(data, at)
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-
-
-def _floats(data: bytes) -> tuple[float, ...]:
-    values = {number: struct.unpack("<f", raw)[0] for number, raw in _fields(data) if len(raw) == 4}
-    return tuple(values.get(number, 0.0) for number in range(1, 5))
-
-
-def _region_of(
-    detection: tuple[tuple[float, ...], list[tuple[float, ...]]], affine: np.ndarray
-) -> Region:
+def _region_of(detection: Detection, affine: np.ndarray) -> Region:
     """The region for the mesh model around a detected face, upright with its eyes."""
     (left, top, width, height), points = detection
 

@@ -90,6 +90,15 @@ def test_the_largest_face_comes_first(finder, alice, bob) -> None:
     assert mesh.points.shape == (478, 3) and mesh.points.dtype == np.float32
 
 
+@pytest.mark.parametrize("face", [50, 80, 150, 280])
+def test_near_and_far_faces_are_found(finder, alice, face: int) -> None:
+    """Sides from the brows to the chin in pixels; the portrait's is 95."""
+    mesh = finder.find(scene((alice, 320, face / 95)), 0)
+
+    assert mesh is not None and abs(mesh.box.x - 320) < face / 5
+    assert face < mesh.box.side < 1.6 * face
+
+
 def test_a_second_person_who_comes_nearer_does_not_take_over(finder, alice, bob) -> None:
     found = watch(finder, lambda frame: [(alice, 160, 0.9), (bob, 460, 0.6 + 0.012 * frame)], 60)
 
