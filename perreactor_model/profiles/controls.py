@@ -15,6 +15,9 @@ from perreactor_model.profiles.errors import ProfileError
 GENERIC = "generic"
 """GAG alone: appropriate reactions of nobody in particular."""
 
+MIME = "mime"
+"""The speaker's own face, as far as it is measured."""
+
 REPLAY_PREFIX = "replay:"
 
 _LARGEST_REPLAY = 64 << 20
@@ -23,7 +26,7 @@ _LARGEST_REPLAY = 64 << 20
 
 def control_names(visual_input: str) -> list[str]:
     """Names of the control conditions; mimicking needs a speaker whose attributes are measured."""
-    mime = ["mime"] if visual_input == "facial_attributes" else []
+    mime = [MIME] if visual_input == "facial_attributes" else []
     return [GENERIC, "neutral", *mime, "random"]
 
 
@@ -35,7 +38,9 @@ def read_replay(name: str) -> np.ndarray:
     """
     path = Path(name.removeprefix(REPLAY_PREFIX))
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_REPLAY:
+        if not path.is_file():
+            raise OSError(f"there is no file {path.absolute()}")
+        if path.stat().st_size > _LARGEST_REPLAY:
             raise OSError(f"it must be a file of at most {_LARGEST_REPLAY >> 20} MiB")
         if path.suffix == ".npy":
             rows = np.asarray(np.load(path, allow_pickle=False), np.float64)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perreactor_model.profiles.blend import parse_blend
-from perreactor_model.profiles.controls import REPLAY_PREFIX, control_names, read_replay
+from perreactor_model.profiles.controls import MIME, REPLAY_PREFIX, control_names, read_replay
 from perreactor_model.profiles.errors import ProfileError
 from perreactor_model.profiles.folders import other_bundles, profile_folder
 from perreactor_model.profiles.profile import ListenerProfile, is_name
@@ -137,6 +137,11 @@ class ProfileStore:
         return profile
 
     def _unknown(self, name: str) -> str:
+        if name == MIME:
+            return (
+                f"'{MIME}' copies the speaker's facial attributes, and {self._bundle.model_id} sees "
+                "pixels: use a bundle that sees facial_attributes"
+            )
         others = other_bundles(name) if is_name(name) else []
         known = self.names()
         shown = name if len(name) <= 80 else f"{name[:80]}..."

@@ -183,3 +183,17 @@ def test_mime_stays_within_the_contracts_ranges() -> None:
     attributes, coefficients = make_control("mime", 0, "robot_a", 0).at(speaker)
     assert attributes[:3].tolist() == [1.0, 0.0, 0.0]
     assert np.isfinite(coefficients).all()
+
+
+def test_mimicry_of_a_speaker_whose_face_nobody_measures_says_what_it_needs(
+    tiny_image_bundle: Bundle,
+) -> None:
+    with pytest.raises(ProfileError, match="'mime' copies .* use a bundle that sees facial"):
+        ProfileStore(tiny_image_bundle).check("mime")
+
+
+def test_a_replay_of_a_file_that_is_not_there_says_where_it_was_looked_for(
+    tiny_image_bundle: Bundle,
+) -> None:
+    with pytest.raises(ProfileError, match="there is no file .*nowhere.csv"):
+        ProfileStore(tiny_image_bundle).check("replay:/nowhere.csv")
