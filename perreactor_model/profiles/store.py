@@ -139,8 +139,8 @@ class ProfileStore:
     def _unknown(self, name: str) -> str:
         if name == MIME:
             return (
-                f"'{MIME}' copies the speaker's facial attributes, and {self._bundle.model_id} sees "
-                "pixels: use a bundle that sees facial_attributes"
+                f"'{MIME}' copies the speaker's facial attributes, and {self._bundle.model_id} "
+                "sees pixels: use a bundle that sees facial_attributes"
             )
         others = other_bundles(name) if is_name(name) else []
         known = self.names()
