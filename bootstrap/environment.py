@@ -78,10 +78,10 @@ class Environment:
         for name in due:
             (self.record / name).write_text(states[name])
 
-    def install_alone(self, name: str) -> None:
+    def install_alone(self, name: str, module: str) -> None:
         """Install requirements/NAME.txt without what its packages declare to need, if not in yet.
 
-        An extra that the rest does without: where it cannot be had, one line says so.
+        An extra, `module`, that the rest does without: where it cannot be had, one line says so.
         """
         file = self.requirements / f"{name}.txt"
         state = digest(file.read_bytes())
@@ -93,6 +93,8 @@ class Environment:
         except subprocess.CalledProcessError:
             report(f"{name} requirements could not be installed; the rest works without them")
             return
+        if not self._imports(module):
+            report(f"there is no {module} for this Python and machine; the rest works without it")
         (self.record / name).write_text(state)
 
     def variables(self) -> dict[str, str]:
@@ -121,6 +123,10 @@ class Environment:
 
     def _identity(self, version: tuple[int, ...]) -> str:
         return f"{self.folder} {version}"
+
+    def _imports(self, module: str) -> bool:
+        question = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec('{module}'))"
+        return subprocess.run([str(self.python), "-I", "-c", question]).returncode == 0
 
     def _recorded(self, name: str) -> str | None:
         file = self.record / name

@@ -24,8 +24,8 @@ PURPOSES = {
 }
 """Which requirements/*.txt each purpose stands on. The demo installs no torch."""
 
-EXTRA = "analyzer"
-"""What every purpose also gets where there are wheels for it."""
+EXTRA = ("analyzer", "mediapipe")
+"""What every purpose also gets where there are wheels for it, and the module that this brings."""
 
 
 def prepare(purpose: str) -> None:
@@ -36,7 +36,7 @@ def prepare(purpose: str) -> None:
     environment = Environment(ROOT / ".venv", ROOT / "requirements")
     environment.create(asked_for=os.environ.get("PYTHON"))
     environment.install(PURPOSES[purpose], torch_index=os.environ.get("TORCH_INDEX"))
-    environment.install_alone(EXTRA)
+    environment.install_alone(*EXTRA)
     Workspace(ROOT, environment).build()
 
 

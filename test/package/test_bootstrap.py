@@ -91,29 +91,47 @@ def test_torch_comes_from_the_index_that_is_named(prepared) -> None:
     assert "--index-url" not in calls[1]
 
 
-def test_an_extra_is_installed_once_and_without_what_it_declares_to_need(prepared) -> None:
+@pytest.fixture
+def with_extra(prepared, monkeypatch) -> tuple[Environment, list[list[str]]]:
+    """The same with an extra, whose wheel there is."""
     made, calls = prepared
     (made.requirements / "analyzer.txt").write_text("mediapipe==1\n")
-    made.install_alone("analyzer")
-    made.install_alone("analyzer")
+    monkeypatch.setattr(made, "_imports", lambda module: True)
+    return made, calls
+
+
+def test_an_extra_is_installed_once_and_without_what_it_declares_to_need(with_extra) -> None:
+    made, calls = with_extra
+    made.install_alone("analyzer", "mediapipe")
+    made.install_alone("analyzer", "mediapipe")
     assert calls == [["install", "--no-deps", "-r", str(made.requirements / "analyzer.txt")]]
 
 
 def test_an_extra_that_cannot_be_had_stops_nothing_and_is_tried_again(
-    prepared, monkeypatch, capsys
+    with_extra, monkeypatch, capsys
 ) -> None:
-    made, calls = prepared
-    (made.requirements / "analyzer.txt").write_text("mediapipe==1\n")
+    made, calls = with_extra
 
     def fail(*words: str) -> None:
         raise subprocess.CalledProcessError(1, ["pip"])
 
     with monkeypatch.context() as patch:
         patch.setattr(made, "_pip", fail)
-        made.install_alone("analyzer")
+        made.install_alone("analyzer", "mediapipe")
     assert "analyzer requirements could not be installed" in capsys.readouterr().err
-    made.install_alone("analyzer")
+    made.install_alone("analyzer", "mediapipe")
     assert len(calls) == 1
+
+
+def test_an_extra_without_a_wheel_for_this_python_is_said_once(prepared, capsys) -> None:
+    made, _ = prepared
+    made.python = Path(sys.executable)
+    (made.requirements / "analyzer.txt").write_text("mediapipe==1; python_version < '3'\n")
+    made.install_alone("analyzer", "no_such_module_anywhere")
+    assert "no no_such_module_anywhere for this Python" in capsys.readouterr().err
+    made.install_alone("analyzer", "no_such_module_anywhere")
+    assert not capsys.readouterr().err
+    assert made._imports("json")
 
 
 def test_another_ros_installation_does_not_leak_in(prepared, monkeypatch) -> None:
