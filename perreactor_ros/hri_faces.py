@@ -43,6 +43,8 @@ class HriReading:
         self._expression: np.ndarray | None = None
         self._expression_ns = 0
         self._units_ns: int | None = None
+        self.newest_ns: int | None = None
+        """The latest stamp of the face's messages; None before the first."""
 
     def units(self, message: Any, stamp_ns: int) -> np.ndarray:
         """A message of type FacialActionUnits, with what is known of the expression.
@@ -50,6 +52,7 @@ class HriReading:
         Raises HriError for intensities of another scale.
         """
         self._units_ns = stamp_ns
+        self._note(stamp_ns)
         attributes = action_unit_attributes(message)
         worst = int(np.nanargmax(np.append(attributes[ACTION_UNIT_SLICE], 0.0)))
         if attributes[worst] > 1.0:
@@ -67,12 +70,16 @@ class HriReading:
 
     def expression(self, message: Any, stamp_ns: int) -> np.ndarray | None:
         """A message of type Expression; None where action units come too, and take it along."""
+        self._note(stamp_ns)
         self._expression = expression_attributes(message)
         self._expression_ns = stamp_ns
         units = self._units_ns
         if units is not None and abs(stamp_ns - units) <= _FRESH_NS:
             return None
         return self._expression
+
+    def _note(self, stamp_ns: int) -> None:
+        self.newest_ns = stamp_ns if self.newest_ns is None else max(stamp_ns, self.newest_ns)
 
 
 class HriFaces:

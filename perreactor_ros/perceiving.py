@@ -97,6 +97,7 @@ class Perceiving:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.encode_time = Quantiles()
+        self.analysis_time = Quantiles()
         self.latency = Quantiles()
         self.frames = Rate()
         self.skipped = 0
@@ -210,9 +211,12 @@ class Perceiving:
             self.skipped += len(inputs) - 1
             inputs = inputs[-1:]
         for frame in inputs:
+            seen = perceiver.observation
             begin = time.perf_counter()
             encoded = perceiver.encode([frame])
             self.encode_time.add(time.perf_counter() - begin)
+            if perceiver.observation is not seen:  # a picture of its own
+                self.analysis_time.add(perceiver.analysis_seconds)
             if self._outdated():
                 return
             for each in encoded:
@@ -267,6 +271,9 @@ class Perceiving:
         )
 
     def _take_hri_face(self, face: str, _: int) -> None:
+        if self._hri.newest_ns is not None:
+            # What one face did last must not be held for another, or for nobody.
+            self._loaded().push_attributes(None, None, self._hri.newest_ns + 1)
         self._hri = HriReading()
         self._loaded().speaker_id = self._own_speaker_id or face
 

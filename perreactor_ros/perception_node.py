@@ -319,6 +319,7 @@ class PerceptionNode(ManagedNode):
         values |= perceiving.latency.milliseconds("latency")
         if perceiving.face:
             values["face"] = perceiving.face
+            values |= perceiving.analysis_time.milliseconds("analysis")
         values["messages dropped"] = self._worker.dropped
         values["messages refused"] = perceiving.refused
         values["frames skipped"] = perceiving.skipped

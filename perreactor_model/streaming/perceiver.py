@@ -155,6 +155,11 @@ class Perceiver:
         """What the analyzer said last; None without one, or before its first picture."""
         return self._sight.observation
 
+    @property
+    def analysis_seconds(self) -> float:
+        """What the analyzer took for that picture; NaN before its first."""
+        return self._sight.analysis_seconds
+
     def close(self) -> None:
         """Free the analyzer."""
         self._sight.close()

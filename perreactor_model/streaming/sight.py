@@ -6,6 +6,8 @@ A picture is decoded once, looked at once and kept while a slow camera lets it s
 from __future__ import annotations
 
 import logging
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +54,8 @@ class Sight:
         self._people_before = 0
         self._stamp_ns: int | None = None
         self._seen = _NOTHING
+        self.analysis_seconds = math.nan
+        """What the analyzer took for the last picture; NaN before the first."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -110,7 +114,9 @@ class Sight:
             return _NOTHING
         observation = None
         if self._analyzer is not None:
+            begin = time.perf_counter()
             observation = self._analyzer.analyze(rgb, stamp_ns)
+            self.analysis_seconds = time.perf_counter() - begin
             self._people = max(self._people, observation.person)
         return Seen(self._face_in(rgb, stamp_ns) if self._size else None, observation)
 

@@ -178,6 +178,8 @@ class Pipeline:
         """Wait for the reactors; what still waits for more input is left unanswered."""
         self._reactors.finish()
         self._hand_out()
+        if self._perceiving is not None:
+            self._perceiving.unload()
 
     @property
     def counters(self) -> dict[str, int]:

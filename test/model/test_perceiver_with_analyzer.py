@@ -154,8 +154,10 @@ def test_a_configured_speaker_keeps_the_name_whoever_is_seen(bundles, analyzer):
 def test_the_analyzer_is_counted_and_closed(bundles, analyzer):
     perceiver = Perceiver(bundles["facial_attributes"], analyzer=analyzer)
     assert perceiver.observation is None
+    assert np.isnan(perceiver.analysis_seconds)
     frames_of(perceiver, [51, 102])
     assert perceiver.counters["analyzer_pictures"] == 2
     assert perceiver.observation is not None
+    assert perceiver.analysis_seconds > 0.0
     perceiver.close()
     assert analyzer.closed == 1

@@ -43,13 +43,13 @@ class Person(Speaker):
         return message
 
 
-def face_in_diagnostics(arrays) -> str:
+def in_diagnostics(arrays, key: str) -> str:
     values = [
         value.value
         for array in arrays[-20:]
         for status in array.status
         for value in status.values
-        if value.key == "face"
+        if value.key == key
     ]
     return values[-1] if values else ""
 
@@ -73,7 +73,8 @@ def test_a_smile_into_the_camera_is_a_smile_in_the_speakers_behaviour(graph, bun
     person.smiles = True
     graph.wait_for(behaviour, lambda each: each.attributes[SMILE] > 0.5, "a smile")
     graph.wait_for(behaviour, lambda each: each.attributes[HAPPY] > 0.5, "a happy face")
-    graph.wait_until(lambda: face_in_diagnostics(diagnostics) == "person 1", "the diagnostics")
+    graph.wait_until(lambda: in_diagnostics(diagnostics, "face") == "person 1", "the diagnostics")
+    assert float(in_diagnostics(diagnostics, "analysis p50 (ms)")) > 0.0
     person.camera = False
     gone = graph.wait_for_more(behaviour, 25, "behaviour without a picture")[-1]
     assert not gone.face_present
