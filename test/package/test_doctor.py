@@ -1,6 +1,7 @@
 """`perreactor doctor` tells what is wrong, what to do, and nothing else."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from perreactor_model.cli import doctor
 from perreactor_model.cli.doctor import OK, WARNING, WRONG, Finding, judge_gpu, judge_onnxruntime
 from perreactor_model.cli.main import main
+from perreactor_model.face_analysis.choice import landmarks_installed
 
 CPU = ["CPUExecutionProvider"]
 BOTH = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -61,6 +63,21 @@ def test_packages_for_evaluation_may_be_missing_on_a_robot(
     assert finding.status == WARNING
     assert "no_such_module" in finding.found
     assert "evaluation.txt" in finding.advice
+
+
+def test_a_missing_analyzer_is_a_warning_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)  # as if it were not installed
+    finding = doctor.check_analyzer()
+    assert finding.status == WARNING
+    assert "pip install --no-deps -r requirements/analyzer.txt" in finding.advice
+
+
+@pytest.mark.skipif(not landmarks_installed(), reason="the analyzer needs mediapipe")
+def test_an_analyzer_that_opens_is_named_with_its_version() -> None:
+    finding = doctor.check_analyzer()
+    assert (finding.status, finding.found) == (OK, "mediapipe 0.10.21")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A camera is enough: perception measures the facial attributes of the person it sees."""
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -90,6 +91,17 @@ def test_a_bundle_that_sees_pictures_measures_them_when_it_is_told_to(graph, fac
     seen = graph.wait_for(behaviour, lambda each: each.attributes_known, "attributes")
     assert len(seen.token)
     assert seen.speaker_id == "face_1"
+
+
+def test_without_mediapipe_the_node_warns_once_and_awaits_attributes(graph, bundle):
+    hidden = (
+        "import sys; sys.modules['mediapipe'] = None; "
+        "from perreactor_ros.perception_node import main; main()"
+    )
+    parameters = ["--ros-args", "-p", f"bundle:={bundle}", "-p", "autostart:=true"]
+    process = graph.run([sys.executable, "-c", hidden, *parameters])
+    process.wait_for_line("listening to /speaker/attributes, /audio")
+    assert process.says("mediapipe is not installed .*awaited on speaker/attributes") == 1
 
 
 @pytest.mark.skipif(importlib.util.find_spec("hri_msgs") is not None, reason="hri_msgs is here")
