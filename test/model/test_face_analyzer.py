@@ -13,13 +13,15 @@ from perreactor_model.face_analysis.analyzer import (
     LandmarkAnalyzer,
     open_analyzer,
 )
+from perreactor_model.face_analysis.choice import landmarks_installed
 from perreactor_model.face_analysis.neutral import NeutralFace, NeutralSettings
 from perreactor_model.face_analysis.observation import FaceObservation, Knowledge
 from perreactor_model.media.face_animation import FaceAnimator, FaceControls
 from perreactor_model.media.speaker import SPEAKERS, portrait_of
 from perreactor_model.vision.encodings import ImageError
 
-pytest.importorskip("mediapipe")
+if not landmarks_installed():
+    pytest.skip("the analyzer needs mediapipe", allow_module_level=True)
 pytest.importorskip("skimage")
 
 QUICK = AnalyzerSettings(neutral=NeutralSettings(seconds=1.0))

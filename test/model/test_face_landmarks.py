@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from perreactor_model.contract import FRAME_NS
+from perreactor_model.face_analysis.choice import landmarks_installed
 from perreactor_model.face_analysis.landmarks import FaceMesh, FollowSettings, LandmarkFinder
 from perreactor_model.face_analysis.mesh_model import AnalyzerMissing, MeshModel
 from perreactor_model.media.speaker import SPEAKERS, portrait_of
 from perreactor_model.vision.encodings import ImageError
 
-pytest.importorskip("mediapipe")
+if not landmarks_installed():
+    pytest.skip("the analyzer needs mediapipe", allow_module_level=True)
 pytest.importorskip("skimage")
 
 Placed = tuple[np.ndarray, float, float]

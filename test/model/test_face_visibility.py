@@ -8,11 +8,13 @@ import pytest
 
 from perreactor_model.contract import FRAME_NS
 from perreactor_model.face_analysis.analyzer import LandmarkAnalyzer, Measured
+from perreactor_model.face_analysis.choice import landmarks_installed
 from perreactor_model.face_analysis.measurements import FaceRegion
 from perreactor_model.face_analysis.visibility import VisibilitySettings
 from perreactor_model.media.face_animation import FaceAnimator, FaceControls
 
-pytest.importorskip("mediapipe")
+if not landmarks_installed():
+    pytest.skip("the analyzer needs mediapipe", allow_module_level=True)
 pytest.importorskip("skimage")
 
 Change = Callable[[np.ndarray], np.ndarray]

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from perreactor_model.contract import ACTION_UNITS, EXPRESSION_SLICE, EXPRESSIONS, FRAME_NS
+from perreactor_model.face_analysis.choice import landmarks_installed
 
-pytest.importorskip("mediapipe", reason="the analyzer `landmarks` needs mediapipe")
+if not landmarks_installed():
+    pytest.skip("the analyzer needs mediapipe", allow_module_level=True)
 pytest.importorskip("skimage", reason="the portrait comes with scikit-image")
 
 from perreactor_model.bench.face_warps import ACTIONS, NO_ACTIONS
