@@ -36,7 +36,7 @@ CROP_SIZE = 192
 SEARCH_SIZE = 192
 """Side in pixels of what the detectors see; the one for near faces makes 128 of it."""
 
-INSTALL = "pip install --no-deps mediapipe==0.10.21 absl-py attrs flatbuffers"
+INSTALL = "pip install --no-deps mediapipe==0.10.21"
 _BINDINGS = "mediapipe.python._framework_bindings"
 _FACE_POINTS = 468
 _ROOM = 1.5
