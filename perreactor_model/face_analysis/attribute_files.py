@@ -8,6 +8,7 @@ line of headings, 25 columns) and plain arrays. docs/attributes.md describes the
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -72,7 +73,11 @@ class AttributeTrack:
             if array.shape != (count, *shape):
                 expected = ", ".join(map(str, (count, *shape)))
                 raise AttributeFileError(f"{name} has shape {array.shape}: expected ({expected})")
-            object.__setattr__(self, name, array.astype(kind, copy=False))
+            if name in _LARGEST:
+                _refuse_fractions(name, array)
+            # A number too large for float32 becomes infinite here, and is refused as such.
+            with np.errstate(over="ignore"):
+                object.__setattr__(self, name, array.astype(kind, copy=False))
         _check_grid(self.stamp_ns)
         object.__setattr__(self, "attributes", in_range(self.attributes))
         for name in ("rotation", "translation"):
@@ -104,7 +109,8 @@ class AttributeTrack:
         One person is taken to be seen wherever any value is known, and every known value to be
         measured.
         """
-        attributes = np.asarray(attributes, np.float32)
+        with np.errstate(over="ignore"):
+            attributes = np.asarray(attributes, np.float32)
         count = len(attributes)
         known = np.isfinite(attributes)
         present = known.any(axis=1) if attributes.ndim == 2 else np.zeros(count, bool)
@@ -131,6 +137,13 @@ _FIELDS: dict[str, tuple[tuple[int, ...], type]] = {
     "face_present": ((), np.bool_),
 }
 
+_LARGEST = {
+    "stamp_ns": np.iinfo(np.int64).max,
+    "knowledge": max(Knowledge),
+    "person": np.iinfo(np.int32).max,
+}
+"""Arrays of whole numbers from 0, and how far they go."""
+
 
 def in_range(attributes: np.ndarray) -> np.ndarray:
     """(T, 25) with rounding errors beyond the contract's ranges cut off, float32.
@@ -155,6 +168,22 @@ def _refuse_infinite(values: np.ndarray, names: tuple[str, ...]) -> None:
         row, column = np.argwhere(np.isinf(values))[0]
         raise AttributeFileError(
             f"row {row + 1}: {names[column]} is infinite: an unknown value is NaN, or an empty cell"
+        )
+
+
+def _refuse_fractions(name: str, array: np.ndarray) -> None:
+    """What is no whole number of its range would turn into another when it is converted."""
+    # As a float the largest int64 is rounded up to a number that no longer is one: hence >=.
+    largest = _LARGEST[name]
+    above = array > largest if array.dtype.kind in "iub" else array >= float(largest + 1)
+    wrong = ~(array >= 0) | above
+    if array.dtype.kind == "f":
+        wrong |= array != np.floor(array)
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        raise AttributeFileError(
+            f"row {place[0] + 1}: {name} is {array[tuple(place)]}: expected a whole number from 0 "
+            f"to {largest}"
         )
 
 
@@ -225,10 +254,22 @@ def read_attributes(path: str | Path) -> AttributeTrack:
         raise AttributeFileError(f"{path}: {error}") from error
 
 
+_UNREADABLE = (
+    ValueError,
+    EOFError,
+    TypeError,  # an array where an archive was expected
+    MemoryError,  # a head that tells of more numbers than anybody has
+    RuntimeError,  # encrypted, or compressed in a way that is not known
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for a file that is broken, or another kind."""
+
+
 def _loaded(path: Path) -> np.ndarray:
     try:
         return _numbers("the array", np.load(path, allow_pickle=False))
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise AttributeFileError(f"not a .npy file of numbers ({error})") from error
 
 
@@ -262,7 +303,7 @@ def _of_archive(path: Path) -> AttributeTrack:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise AttributeFileError(f"not a .npz file of numbers ({error})") from error
     if "attributes" not in arrays:
         raise AttributeFileError(

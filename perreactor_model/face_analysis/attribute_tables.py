@@ -27,6 +27,10 @@ _LETTERS = {Knowledge.UNKNOWN: "u", Knowledge.MEASURED: "m", Knowledge.DERIVED: 
 _KNOWLEDGE = {letter: int(knowledge) for knowledge, letter in _LETTERS.items()}
 _OFF_GRID_NS = 2_000_000
 """Stamps rounded to a millisecond, by others, are put back on the grid."""
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_MOST = np.iinfo(np.int32).max
+_LATEST = 9_000_000_000
+"""Seconds; more nanoseconds than these have do not fit into int64."""
 
 
 def write_table(track: AttributeTrack, path: Path) -> None:
@@ -67,6 +71,12 @@ def _by_position(lines: list[list[str]], source: str) -> AttributeTrack:
     if width != ATTRIBUTE_COUNT:
         missing = [name for name in ATTRIBUTES if name not in headings]
         what = f"no column {missing[0]}, and " if len(missing) < ATTRIBUTE_COUNT else ""
+        other = next((sign for sign in _OTHER_SEPARATORS if sign in headings[0]), None)
+        if width == 1 and other is not None:
+            raise AttributeFileError(
+                f"cells are separated by {_OTHER_SEPARATORS[other]}: expected commas between them, "
+                "and points within numbers"
+            )
         raise AttributeFileError(
             f"{what}{width} columns: expected columns named {ATTRIBUTES[0]}, {ATTRIBUTES[1]}, ... "
             f"{ATTRIBUTES[-1]}, or just {ATTRIBUTE_COUNT} columns in that order"
@@ -143,11 +153,12 @@ def _check_width(rows: list[list[str]], width: int) -> None:
 
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
-    whole = np.nan_to_num(values, nan=0.0)
-    if (whole < 0).any() or (whole != np.floor(whole)).any():
-        row = int(np.argmax((whole < 0) | (whole != np.floor(whole))))
+    whole = np.where(np.isnan(values), 0.0, values)
+    wrong = (whole < 0) | (whole > _MOST) | (whole != np.floor(whole))
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise AttributeFileError(
-            f"row {row + 1}: {name} is {whole[row]:g}: expected a whole number from 0"
+            f"row {row + 1}: {name} is {whole[row]:g}: expected a whole number from 0 to {_MOST}"
         )
     return whole.astype(np.int32)
 
@@ -157,9 +168,10 @@ def _stamps(cells: list[str]) -> np.ndarray:
     stamps = np.zeros(len(cells), np.int64)
     for number, cell in enumerate(cells):
         whole, _, rest = cell.strip().partition(".")
-        if not (whole + rest).isdecimal() or len(whole + rest) > 27:
+        if not (whole + rest).isdecimal() or len(cell) > 40 or int(whole or 0) > _LATEST:
             raise AttributeFileError(
-                f"row {number + 1}: seconds is '{cell}': expected a decimal number such as 0.04"
+                f"row {number + 1}: seconds is '{cell}': expected a decimal number such as 0.04, "
+                f"at most {_LATEST}"
             )
         stamps[number] = int(whole or 0) * 1_000_000_000 + int(f"{rest:0<9}"[:9])
     grid = stamps[:1] + np.arange(len(stamps), dtype=np.int64) * FRAME_NS

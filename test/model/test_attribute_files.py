@@ -257,3 +257,81 @@ def test_where_nothing_can_be_written_is_told_before(tmp_path):
         write_attributes(track, tmp_path / "track.txt")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         write_attributes(track, tmp_path / "nowhere" / "track.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("knowledge", 7, "knowledge is 7: expected a whole number from 0 to 2"),
+        ("knowledge", np.nan, "knowledge is nan: expected a whole number"),
+        ("person", -3, "person is -3: expected a whole number from 0"),
+        ("person", 2**40, "person is 1099511627776: expected a whole number"),
+        ("person", 1e30, "person is 1e.30: expected a whole number"),
+        ("person", 0.5, "person is 0.5: expected a whole number"),
+        ("stamp_ns", np.nan, "stamp_ns is nan: expected a whole number"),
+    ],
+)
+def test_numbers_that_cannot_be_kept_are_refused_not_turned_into_others(
+    tmp_path, name, value, told
+):
+    rows = plain_rows()
+    shape = (FRAMES, ATTRIBUTE_COUNT) if name == "knowledge" else (FRAMES,)
+    path = tmp_path / "others.npz"
+    np.savez(path, **{"attributes": rows, name: np.full(shape, value)})
+    with pytest.raises(AttributeFileError, match=f"row 1: {told}"):
+        read_attributes(path)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [("seconds", "99999999999999"), ("seconds", "9" * 5000), ("person", "1e30"), ("person", "inf")],
+)
+def test_a_cell_too_large_to_keep_is_named(tmp_path, heading, cell):
+    rows = [[*row, cell] for row in plain_rows()]
+    path = write_lines(tmp_path / "large.csv", [*ATTRIBUTES, heading], rows)
+    with pytest.raises(AttributeFileError, match=f"row 1: {heading} is"):
+        read_attributes(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_float32_is_refused_without_a_warning(tmp_path):
+    np.save(tmp_path / "huge.npy", np.full((FRAMES, ATTRIBUTE_COUNT), 1e300))
+    with pytest.raises(AttributeFileError, match="row 1: AU1"):
+        read_attributes(tmp_path / "huge.npy")
+
+
+def test_an_array_file_that_claims_more_numbers_than_fit_in_memory_is_refused(tmp_path):
+    path = tmp_path / "claims.npy"
+    with path.open("wb") as stream:
+        head = {"descr": "<f4", "fortran_order": False, "shape": (10**13, ATTRIBUTE_COUNT)}
+        np.lib.format.write_array_header_1_0(stream, head)
+    with pytest.raises(AttributeFileError, match=r"not a \.npy file of numbers"):
+        read_attributes(path)
+
+
+def test_an_array_named_as_an_archive_is_refused(tmp_path):
+    with (tmp_path / "array.npz").open("wb") as stream:
+        np.save(stream, plain_rows())
+    with pytest.raises(AttributeFileError, match=r"not a \.npz file of numbers"):
+        read_attributes(tmp_path / "array.npz")
+
+
+@pytest.mark.parametrize("place", range(64, 76))
+def test_an_archive_with_broken_compression_is_refused(tmp_path, place):
+    path = tmp_path / "broken.npz"
+    np.savez_compressed(path, attributes=plain_rows())
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(AttributeFileError, match=r"not a \.npz file of numbers"):
+        read_attributes(path)
+
+
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_table_with_another_separator_is_told_so(tmp_path, sign, name):
+    rows = [[str(value).replace(".", ",") for value in row] for row in plain_rows(2)]
+    lines = [sign.join(row) for row in (ATTRIBUTES, *rows)]
+    (tmp_path / "german.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(AttributeFileError, match=f"separated by {name}: expected commas"):
+        read_attributes(tmp_path / "german.csv")
