@@ -17,6 +17,9 @@ from perreactor_model.contract import ACTION_UNITS
 from perreactor_model.profiles.profile import ListenerProfile
 from perreactor_model.profiles.traits import TRAITS
 
+_LARGEST = 1e9
+"""What is larger is no trait. Python's whole numbers may even be too large for a float."""
+
 
 @dataclass(frozen=True)
 class Similarity:
@@ -86,7 +89,7 @@ def _numbers(values: dict[str, Any], names: Sequence[str]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in found.items()
-        if isinstance(value, (int, float)) and np.isfinite(value)
+        if isinstance(value, (int, float)) and -_LARGEST < value < _LARGEST
     }
 
 

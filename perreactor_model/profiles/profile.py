@@ -18,6 +18,11 @@ PROFILE_FORMAT = 1
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _LONGEST_NAME = 64
+_LARGEST = 1000.0
+"""Patterns have a root mean square of 1; a number beyond this is a broken file's."""
+
+_BROKEN = (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError)
+"""What reading raises for a file that is no profile."""
 
 
 def is_name(text: str) -> bool:
@@ -56,6 +61,11 @@ class ListenerProfile:
         check_name(self.name)
         if self.pattern.ndim != 1 or not np.isfinite(self.pattern).all():
             raise ProfileError(f"profile '{self.name}': its pattern is not a finite vector")
+        if np.abs(self.pattern).max(initial=0.0) > _LARGEST:
+            raise ProfileError(
+                f"profile '{self.name}': its pattern holds numbers beyond {_LARGEST:g}: expected "
+                "a root mean square of 1"
+            )
 
     def save(self, folder: Path) -> Path:
         """Write `<folder>/<name>.json`, all of it or nothing, and return its path."""
@@ -82,9 +92,13 @@ class ListenerProfile:
                 raise ProfileError(
                     f"{path}: profile format {record['format']}, expected {PROFILE_FORMAT}"
                 )
-            pattern = np.asarray(record["pattern"], np.float32)
-            return cls(record["name"], record["bundle"], pattern, record.get("provenance", {}))
+            bundle, provenance = record["bundle"], record.get("provenance", {})
+            if not isinstance(bundle, str) or not isinstance(provenance, dict):
+                raise TypeError("bundle must be a text and provenance an object")
+            with np.errstate(over="ignore"):
+                pattern = np.asarray(record["pattern"], np.float32)
+            return cls(record["name"], bundle, pattern, provenance)
         except ProfileError:
             raise
-        except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
+        except _BROKEN as error:
             raise ProfileError(f"{path}: not a listener profile ({error!r})") from error

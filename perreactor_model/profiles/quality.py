@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -45,6 +46,9 @@ _ASIDE_SHARE = 0.1
 """Somebody seen for less of the time than this passed by, and is left out."""
 
 _RANGE_SLACK = 1e-3
+
+_MOST_TURNED = 3.2
+"""Radians; a head that turns further was measured in degrees."""
 
 OK, WEAK, REFUSED = "ok", "weak", "refused"
 
@@ -222,18 +226,20 @@ def _of_length(measured: _Measured) -> tuple[list[str], list[str]]:
     seconds, visible = measured.seconds, measured.visible_s
     if seconds < SHORTEST_S:
         return [
-            f"it lasts {seconds:.1f} s; at least {SHORTEST_S:g} s are needed, "
+            f"it lasts {_just_below(seconds)} s; at least {SHORTEST_S:g} s are needed, "
             "20 s or more are better: record longer"
         ], []
     if visible < SHORTEST_S:
         return [
-            f"the face was visible {visible:.1f} s of {seconds:.1f} s; at least {SHORTEST_S:g} s "
+            f"the face was visible {_just_below(visible)} s of {seconds:.1f} s; at least "
+            f"{SHORTEST_S:g} s "
             "are needed: record longer, nearer or with more light"
         ], []
     doubts = []
     if visible < ENOUGH_S:
         doubts.append(
-            f"the face was visible {visible:.1f} s; {ENOUGH_S:g} s or more make a better pattern"
+            f"the face was visible {_just_below(visible)} s; {ENOUGH_S:g} s or more make a better "
+            "pattern"
         )
     if visible < 0.5 * seconds:
         doubts.append(
@@ -241,6 +247,11 @@ def _of_length(measured: _Measured) -> tuple[list[str], list[str]]:
             "together: sit nearer, face the camera, take more light"
         )
     return [], doubts
+
+
+def _just_below(seconds: float) -> str:
+    """Rounded down: 9.96 s shall not be told as the 10.0 s that they lack."""
+    return f"{math.floor(10 * seconds + 1e-6) / 10:.1f}"
 
 
 def _of_movement(measured: _Measured) -> tuple[list[str], list[str]]:
@@ -264,7 +275,7 @@ def _of_ranges(rows: np.ndarray) -> list[str]:
         above = (rows[:, :ATTRIBUTE_COUNT] > high + _RANGE_SLACK).any(axis=0)
     wrong = np.flatnonzero(below | above)
     if not len(wrong):
-        return []
+        return _of_rotation(rows)
     first = int(wrong[0])
     column = rows[:, first]
     hint = ""
@@ -274,6 +285,17 @@ def _of_ranges(rows: np.ndarray) -> list[str]:
         f"{ATTRIBUTES[first]} goes from {np.nanmin(column):.3g} to {np.nanmax(column):.3g}"
         + (f", and so do {len(wrong) - 1} others" if len(wrong) > 1 else "")
         + f": expected {low[first]:g} to {high[first]:g}{hint}"
+    ]
+
+
+def _of_rotation(rows: np.ndarray) -> list[str]:
+    turns = np.abs(rows[:, ATTRIBUTE_COUNT : ATTRIBUTE_COUNT + 3])
+    most = float(np.nanmax(turns)) if np.isfinite(turns).any() else 0.0
+    if most <= _MOST_TURNED:
+        return []
+    return [
+        f"the head turns by up to {most:.3g}: expected radians, -3.14 to 3.14 (degrees are "
+        "multiplied by 0.01745)"
     ]
 
 

@@ -35,7 +35,8 @@ def made_from(profile: ListenerProfile) -> str:
     if not isinstance(source, dict) or not isinstance(quality, dict):
         return "Nothing is known of where this profile comes from."
     length, share = told.get("seconds"), quality.get("visible_share")
-    seconds = f"{length:.1f} s" if isinstance(length, (int, float)) else "some seconds"
+    known = isinstance(length, (int, float)) and 0 <= length < 1e9
+    seconds = f"{length:.1f} s" if known else "some seconds"
     seen = f", face in view {share:.0%} of the time" if isinstance(share, float) else ""
     return (
         f"From {made_of(profile)}: {seconds} used{seen}; "

@@ -303,3 +303,17 @@ def test_a_video_of_a_person_becomes_a_profile(
     kept = [path for path in mine.rglob("*") if path.is_file()]
     assert [path.name for path in kept] == ["alice.json"]
     assert kept[0].stat().st_size < 20_000
+
+
+def test_numbers_too_large_for_a_trait_are_left_out_of_what_is_shown(
+    tiny_bundle: Bundle, history: Path, mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(tiny_bundle, "create", "alice", "--attributes", history)
+    path = mine / tiny_bundle.model_id / "alice.json"
+    record = json.loads(path.read_text())
+    record["provenance"]["traits"]["valence"] = 10**400
+    record["provenance"]["seconds"] = 10**400
+    path.write_text(json.dumps(record))
+    capsys.readouterr()
+    assert command(tiny_bundle, "show", "alice") == 0
+    assert "some seconds used" in capsys.readouterr().out

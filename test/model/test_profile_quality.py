@@ -151,3 +151,16 @@ def test_a_mouth_that_talks_is_told() -> None:
 @pytest.mark.parametrize("listener", list(LISTENERS))
 def test_listeners_who_do_not_talk_are_not_said_to(listener: str) -> None:
     assert not any("speech" in note for note in judge(history(listener=listener)).notes)
+
+
+def test_a_head_measured_in_degrees_is_refused_with_the_remedy() -> None:
+    given = history()
+    given.rows[:, 25:28] *= 57.3
+    assert "expected radians" in reasons(given)
+
+
+def test_a_history_that_lacks_one_frame_is_not_told_to_have_them_all() -> None:
+    assert "it lasts 9.9 s; at least 10 s" in reasons(history(249))
+    assert judge(history(250)).verdict == "weak"
+    assert "visible 19.1 s; 19.2 s or more" in judge(history(479)).reasons[0]
+    assert judge(history(480)).verdict == "ok"

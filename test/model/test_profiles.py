@@ -197,3 +197,25 @@ def test_a_replay_of_a_file_that_is_not_there_says_where_it_was_looked_for(
 ) -> None:
     with pytest.raises(ProfileError, match="there is no file .*nowhere.csv"):
         ProfileStore(tiny_image_bundle).check("replay:/nowhere.csv")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pattern", [10**400]),
+        ("pattern", [1e300]),
+        ("pattern", [3e38]),
+        ("bundle", 5),
+        ("bundle", None),
+        ("provenance", None),
+        ("provenance", []),
+    ],
+)
+def test_a_profile_edited_into_nonsense_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, key: str, value: object
+) -> None:
+    path = profile(tiny_bundle).save(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ProfileError, match=r"alice"):
+        ListenerProfile.load(path)
