@@ -71,5 +71,5 @@ def test_a_blend_is_checked_part_by_part(tiny_bundle: Bundle) -> None:
 
 
 def test_mime_is_no_part_where_the_bundle_cannot_mime(tiny_image_bundle: Bundle) -> None:
-    with pytest.raises(ProfileError, match="unknown profile 'mime'"):
+    with pytest.raises(ProfileError, match="'mime' copies the speaker's facial attributes"):
         ProfileStore(tiny_image_bundle).check("mime:0.5+warm:0.5")
