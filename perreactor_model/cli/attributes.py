@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, ACTION_UNITS, FRAME_RATE
-from perreactor_model.whole_files import replacing
+from perreactor_model.whole_files import replacing, tidy_when_ended
 
 if TYPE_CHECKING:
     from perreactor_model.face_analysis.attribute_files import AttributeTrack
@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_writable(arguments.out)
     _check_overlay(arguments.video, arguments.out, arguments.overlay)
     with ExitStack() as files:
+        files.enter_context(tidy_when_ended())
         watch = None
         if arguments.overlay:
             watch = files.enter_context(_overlay(arguments.video, arguments.overlay))

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perreactor_model.contract import ATTRIBUTE_COUNT, ATTRIBUTES, FRAME_RATE, attribute_ranges
+from perreactor_model.whole_files import tidy_when_ended
 
 if TYPE_CHECKING:
     from perreactor_model.metrics.evaluation import Pictures, Progress
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     processes = arguments.processes
     if processes is None:
         processes = _processes(predictions)
-    with _ended_by_sigterm(), _shown_progress(arguments.progress) as progress:
+    with tidy_when_ended(), _shown_progress(arguments.progress) as progress:
         result = evaluate(
             predictions,
             _modes(arguments.mode, predictions),
@@ -182,20 +182,6 @@ def _processes(predictions: Predictions) -> int:
     if values < _WORTH_PROCESSES:
         return 1
     return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Leave as after Ctrl-C where the process is told to end: nothing stays behind in a folder."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

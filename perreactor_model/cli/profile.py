@@ -20,6 +20,7 @@ from perreactor_model.profiles.telling import (
     table,
     verdict_of,
 )
+from perreactor_model.whole_files import tidy_when_ended
 
 if TYPE_CHECKING:
     from perreactor_model.profiles.comparison import Average
@@ -80,7 +81,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the subcommand says. Raises ValueError, OSError for what the user can put right."""
     action: Callable[[argparse.Namespace, Bundle], int] = arguments.call
-    return action(arguments, Bundle.load(arguments.bundle))
+    with tidy_when_ended():
+        return action(arguments, Bundle.load(arguments.bundle))
 
 
 def _add(

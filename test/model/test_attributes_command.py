@@ -2,11 +2,15 @@
 
 import importlib.util
 import json
+import os
+import signal
+import threading
 import wave
 
 import numpy as np
 import pytest
 
+from perreactor_model.cli import attributes
 from perreactor_model.cli.main import main
 from perreactor_model.contract import ACTION_UNITS, FRAME_RATE
 from perreactor_model.face_analysis.attribute_files import read_attributes
@@ -141,3 +145,39 @@ def test_a_missing_library_is_named_with_the_way_to_install_it(empty_room, monke
     assert "mediapipe" in error
     assert "install" in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_half_an_overlay_vanishes_when_the_process_is_told_to_end(
+    empty_room, tmp_path, monkeypatch, number
+):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    found = []
+
+    def ended(*_):
+        found.extend(kept.iterdir())
+        os.kill(os.getpid(), number)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(attributes, "_analyzed", ended)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as left:
+            command(empty_room, "--out", kept / "a.npz", "--overlay", kept / "a.mp4")
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert left.value.code == 128 + number
+    assert len(found) == 1
+    assert list(kept.iterdir()) == []
+
+
+def test_the_command_works_in_a_thread_which_is_told_of_no_signals(empty_room, tmp_path, capsys):
+    status = []
+    words = (empty_room, "--out", tmp_path / "a.npz")
+    thread = threading.Thread(target=lambda: status.append(command(*words)))
+    thread.start()
+    thread.join()
+    assert status == [2]
+    assert "shows no face" in capsys.readouterr().err
