@@ -87,6 +87,9 @@ class Measured:
 class LandmarkAnalyzer:
     """Facial attributes from the geometry of landmarks. A `FaceAnalyzer`.
 
+    Each thread has its own. A process that was forked after an analyzer had been used cannot open
+    another (mediapipe's threads are missing there, and it aborts): start processes afresh.
+
     Raises AnalyzerMissing where mediapipe is not installed.
     """
 

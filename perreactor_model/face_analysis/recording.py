@@ -35,6 +35,9 @@ Progress = Callable[[int, int], None]
 Watch = Callable[[FaceObservation], None]
 """Given what is said of each frame, in order; `landmarks` float16 or float32."""
 
+_LONGEST_GAP_NS = 3600 * 1_000_000_000
+"""Pictures further apart are not of one recording: a clock was set meanwhile, or is broken."""
+
 _HOLD_NS = round(ClockSettings.image_hold * 1e9)
 
 
@@ -82,12 +85,18 @@ def frames_of(pictures: Iterable[PictureFrame]) -> Iterator[tuple[int, PictureFr
     """(stamp in ns, picture) of each 1/25 s, from the first picture to the last.
 
     The rule of the frame clock: the nearest picture, less than half a frame later or at most 0.2 s
-    earlier; None where there is no such picture.
+    earlier; None where there is no such picture. Raises VideoError where pictures are more than an
+    hour apart.
     """
     near = StampedItems()
     start = newest = None
     for picture in pictures:
         start = picture.stamp_ns if start is None else start
+        if newest is not None and picture.stamp_ns > newest + _LONGEST_GAP_NS:
+            raise VideoError(
+                f"a picture comes {(picture.stamp_ns - newest) / 3.6e12:.1f} hours after the one "
+                "before it: expected one recording without such gaps; is a stamp or a clock wrong?"
+            )
         near.add(picture.stamp_ns, picture)
         newest = picture.stamp_ns
         while newest >= start + HALF_FRAME_NS:

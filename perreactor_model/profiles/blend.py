@@ -9,6 +9,9 @@ from perreactor_model.profiles.errors import ProfileError
 
 MOST_PARTS = 16
 
+_LARGEST = 1e6
+"""Sums of larger weights could be infinite."""
+
 _EXAMPLE = "as in alice:0.5+stoic:0.5"
 
 
@@ -36,7 +39,8 @@ def parse_blend(text: str) -> tuple[tuple[str, float], ...]:
             f"'{text}' names one profile: leave out the weight, or say what the rest is, as in "
             f"{text}+generic:{max(1.0 - total, 0.5):g}"
         )
-    return tuple((name, weight / total) for name, weight in weights.items() if weight > 0.0)
+    shares = {name: weight / total for name, weight in weights.items()}
+    return tuple((name, share) for name, share in shares.items() if share > 0.0)
 
 
 def _read_part(part: str, blend: str) -> tuple[str, float]:
@@ -52,9 +56,9 @@ def _read_part(part: str, blend: str) -> tuple[str, float]:
         weight = float(text)
     except ValueError:
         weight = math.nan
-    if not math.isfinite(weight) or weight < 0.0:
+    if not 0.0 <= weight <= _LARGEST:
         raise ProfileError(
-            f"blend '{blend}': the weight of '{name}' is '{text}': give a number of 0 or more, "
+            f"blend '{blend}': the weight of '{name}' is '{text}': give a number of 0 or more, at most 1000000, "
             f"{_EXAMPLE}"
         )
     return name, weight

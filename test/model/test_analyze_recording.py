@@ -252,3 +252,12 @@ def speaker_file(tmp_path, faces):
         for _ in range(FRAME_RATE):
             writer.write(faces["calm"])
     return path
+
+
+def test_a_stamp_from_another_time_is_refused_and_not_bridged() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    stamps = (0, FRAME_NS, 1_763_000_000 * 1_000_000_000)
+    frames = frames_of(PictureFrame(stamp, image) for stamp in stamps)
+    with pytest.raises(VideoError, match=r"489722\.2 hours after the one before"):
+        for _ in range(10):
+            next(frames)

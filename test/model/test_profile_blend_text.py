@@ -38,6 +38,7 @@ def test_what_weighs_nothing_is_left_out() -> None:
         ("alice:-1+stoic:2", "the weight of 'alice' is '-1'"),
         ("alice:nan+stoic:2", "a number of 0 or more"),
         ("alice:inf+stoic:2", "a number of 0 or more"),
+        ("alice:1e308+stoic:1e308", "at most 1000000"),
         ("alice:half+stoic:2", "'half'"),
         ("alice:0+stoic:0", "has no weight"),
         ("alice:0.5+", "without a name"),
@@ -73,3 +74,7 @@ def test_a_blend_is_checked_part_by_part(tiny_bundle: Bundle) -> None:
 def test_mime_is_no_part_where_the_bundle_cannot_mime(tiny_image_bundle: Bundle) -> None:
     with pytest.raises(ProfileError, match="'mime' copies the speaker's facial attributes"):
         ProfileStore(tiny_image_bundle).check("mime:0.5+warm:0.5")
+
+
+def test_a_part_too_small_to_weigh_anything_is_left_out() -> None:
+    assert parse_blend("alice:5e-324+stoic:1e6") == (("stoic", 1.0),)
