@@ -7,12 +7,15 @@ into facial attributes. hri_msgs need not be installed until a node asks for it.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.subscription import Subscription
+from rclpy.validate_topic_name import validate_topic_name
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, AFFECT_SLICE, ATTRIBUTE_COUNT, ATTRIBUTES
 from perreactor_model.face_analysis.affect import derive
@@ -25,6 +28,10 @@ FACES = "/humans/faces"
 
 _FRESH_NS = 1_000_000_000
 """An expression older than this no longer belongs to the action units at hand, and the reverse."""
+
+
+_FACE_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+"""An id is one token of a topic's name; nothing can be heard of a face with another."""
 
 
 class HriError(ValueError):
@@ -98,6 +105,7 @@ class HriFaces:
         self._faces = faces.rstrip("/")
         self._put = put
         self._face = ""
+        self._said: set[str] = set()
         self._heard: list[Subscription] = []
         self._classes = {name: _message_class(name) for name in ("FacialActionUnits", "Expression")}
         topic = f"{self._faces}/tracked"
@@ -115,13 +123,21 @@ class HriFaces:
 
     def _follow(self, message: Any) -> None:
         """The face stays the same while it is tracked, whoever joins."""
-        tracked = list(message.ids)
-        if self._face in tracked:
+        if self._face and self._face in message.ids:
             return
+        tracked = [face for face in message.ids if self._is_usable(face)]
         if self._wanted:
             self._hear(self._wanted if self._wanted in tracked else "")
         else:
             self._hear(tracked[0] if tracked else "")
+
+    def _is_usable(self, face: str) -> bool:
+        if _FACE_ID.fullmatch(face):
+            return True
+        if face not in self._said and len(self._said) < 10:
+            self._said.add(face)
+            self._node.get_logger().warning(f"ROS4HRI: {_what_is_wrong(face)}; it is passed over")
+        return False
 
     def _hear(self, face: str) -> None:
         if face == self._face:
@@ -152,9 +168,22 @@ class HriFaces:
         return receive
 
 
-def require_hri_msgs() -> None:
-    """Raise HriError where hri_msgs is not installed."""
+def require_hri(wanted: str, faces: str) -> None:
+    """Raise HriError where hri_msgs is not installed, or a face or topic cannot be called so."""
     _message_class("IdsList")
+    if wanted and not _FACE_ID.fullmatch(wanted):
+        raise HriError(f"parameter hri_face: {_what_is_wrong(wanted)}")
+    try:
+        validate_topic_name(f"{faces.rstrip('/')}/tracked")
+    except InvalidTopicNameException as error:
+        raise HriError(f"parameter hri_faces: {error}; REP-155 has {FACES}") from None
+
+
+def _what_is_wrong(face: str) -> str:
+    return (
+        f"a face cannot be called {face[:120]!r}: an id has letters, digits and underscores, at "
+        "most 100 of them, and does not begin with a digit, for topics are named after it"
+    )
 
 
 def stamp_of(message: Any, received_ns: int) -> int:

@@ -21,7 +21,7 @@ from perreactor_ros import process, qos
 from perreactor_ros.audio_types import AUDIO_TYPES, PcmFormat, audio_adapter, message_class
 from perreactor_ros.clock_jumps import on_clock_jump
 from perreactor_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Rate, Status
-from perreactor_ros.hri_faces import HriFaces, require_hri_msgs
+from perreactor_ros.hri_faces import HriFaces, require_hri
 from perreactor_ros.lifecycle import STATE_NAMES, ManagedNode
 from perreactor_ros.msg import SpeakerBehaviour
 from perreactor_ros.parameters import Parameter, declare
@@ -172,7 +172,7 @@ class PerceptionNode(ManagedNode):
         options = {name: self._values[name] for name in PERCEIVER_OPTIONS}
         message_class(self._values["audio_type"])  # tell what is not installed before loading
         if self._values["analyzer"] == HRI:
-            require_hri_msgs()
+            require_hri(self._values["hri_face"], self._values["hri_faces"])
         self._worker.restart()
         loaded = self._worker.call(lambda: self._perceiving.load(self._values["bundle"], options))
         self._loaded = loaded

@@ -19,6 +19,7 @@ class Faces(Speaker):
 
     def __init__(self, graph, smiles: dict[str, float]) -> None:
         self.smiles = smiles
+        self.others: list[str] = []
         self.expression = True
         self._node = graph.node
         self._list = graph.node.create_publisher(IdsList, "/humans/faces/tracked", 10)
@@ -34,7 +35,7 @@ class Faces(Speaker):
 
     def publish(self, index: int, stamp_ns: int) -> None:
         super().publish(index, stamp_ns)
-        self._list.publish(IdsList(ids=list(self.smiles)))
+        self._list.publish(IdsList(ids=[*self.others, *self.smiles]))
         for face, smile in self.smiles.items():
             units = FacialActionUnits()
             set_stamp(units, stamp_ns)
@@ -81,3 +82,28 @@ def test_the_face_that_is_configured_is_the_one(graph, bundle):
     seen = graph.wait_for(behaviour, lambda each: each.attributes_known, "a face")
     assert seen.attributes[SMILE] == 0.75
     assert seen.speaker_id == "ben"
+
+
+def test_faces_that_no_topic_can_be_named_after_are_passed_over(graph, bundle):
+    process, behaviour = start(graph, bundle)
+    faces = Faces(graph, {"ben": 0.5})
+    faces.others = ["a-b", "", "7", "a/b", "~", "{node}", "x" * 300]
+    process.wait_for_line("a face cannot be called 'a-b'")
+    seen = graph.wait_for(behaviour, lambda each: each.attributes_known, "a face")
+    assert seen.speaker_id == "ben"
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(
+    "parameter, value, said",
+    [
+        ("hri_face", "a-b", "parameter hri_face: a face cannot be called 'a-b'"),
+        ("hri_faces", "/humans faces", "parameter hri_faces: Invalid topic name"),
+    ],
+)
+def test_a_name_that_no_topic_can_have_is_refused(graph, bundle, parameter, value, said):
+    process = graph.start(
+        "perception", {"bundle": str(bundle), "analyzer": "hri", parameter: value}
+    )
+    process.wait_for_line(said)
+    assert graph.state_of("perception") == "unconfigured"
