@@ -58,7 +58,7 @@ def _read_part(part: str, blend: str) -> tuple[str, float]:
         weight = math.nan
     if not 0.0 <= weight <= _LARGEST:
         raise ProfileError(
-            f"blend '{blend}': the weight of '{name}' is '{text}': give a number of 0 or more, at most 1000000, "
-            f"{_EXAMPLE}"
+            f"blend '{blend}': the weight of '{name}' is '{text}': give a number of 0 or more, "
+            f"at most 1000000, {_EXAMPLE}"
         )
     return name, weight

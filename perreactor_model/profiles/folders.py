@@ -8,18 +8,33 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from perreactor_model.profiles.errors import ProfileError
+
 FOLDER_VARIABLE = "PERREACTOR_PROFILES"
 
 
 def user_folder() -> Path:
-    """$PERREACTOR_PROFILES, else `perreactor/profiles` where the user's data are (XDG)."""
+    """$PERREACTOR_PROFILES, else `perreactor/profiles` where the user's data are (XDG).
+
+    Raises ProfileError where nobody knows the home folder that this is in.
+    """
     own = os.environ.get(FOLDER_VARIABLE)
     if own:
-        return Path(own).expanduser()
+        return _expanded(Path(own))
     data = os.environ.get("XDG_DATA_HOME", "")
     # The XDG base directory specification has relative paths ignored.
-    base = Path(data) if data.startswith("/") else Path("~/.local/share").expanduser()
+    base = Path(data) if data.startswith("/") else _expanded(Path("~/.local/share"))
     return base / "perreactor" / "profiles"
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ProfileError(
+            f"there is no home folder for {path}: set {FOLDER_VARIABLE} to the folder where "
+            "profiles shall be kept"
+        ) from None
 
 
 def profile_folder(model_id: str) -> Path:

@@ -145,3 +145,11 @@ def test_only_what_can_be_used_is_readable(tiny_bundle: Bundle) -> None:
     (folder / "broken.json").write_text("[]")
     names = [each.name for each in ProfileStore(tiny_bundle).readable()]
     assert names == ["alice", "lively", "reserved", "stoic", "warm"]
+
+
+def test_a_home_that_does_not_exist_is_told_with_the_remedy(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERREACTOR_PROFILES", "~nobody_of_this_name/profiles")
+    with pytest.raises(ProfileError, match="set PERREACTOR_PROFILES"):
+        ProfileStore(tiny_bundle).names()
