@@ -120,6 +120,7 @@ class Perceiving:
         self._model_id = ""
         self._own_speaker_id = ""
         self._epochs_before = 0
+        self._people_before = 0
         self._hri = HriReading()
         self._last_input = monotonic()
         self._take = {
@@ -148,7 +149,12 @@ class Perceiving:
         others = dict(options)
         visual_input = verified.config.visual_input
         analyzer = chosen_analyzer(others.pop("analyzer", "auto"), visual_input)
-        perceiver = Perceiver(verified, analyzer=_opened(analyzer), **others)
+        perceiver = Perceiver(
+            verified,
+            analyzer=_opened(analyzer),
+            people_before=self._people_before,
+            **others,
+        )
         self._perceiver = perceiver
         self._model_id = verified.model_id
         self._own_speaker_id = perceiver.speaker_id
@@ -162,9 +168,10 @@ class Perceiving:
         )
 
     def unload(self) -> None:
-        """Free the encoders. What another perceiver says later is of later epochs."""
+        """Free the encoders. Another perceiver's epochs are later, and its people others."""
         if self._perceiver is not None:
             self._epochs_before += self._perceiver.epoch + 1
+            self._people_before = self._perceiver.people
             self._perceiver.close()
         self._perceiver = None
         self.face = ""

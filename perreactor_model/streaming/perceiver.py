@@ -38,7 +38,8 @@ class Perceiver:
     `crop` finds the face in camera frames and follows it (`tracker` says how); without it a frame
     is a face crop already. `analyzer` measures attributes and head pose in each picture; what is
     pushed with `push_attributes` comes before it. It is the perceiver's from then on. `speaker_id`
-    is handed through to the frames; empty, an analyzer's people are called face_1, face_2, ...
+    is handed through to the frames; empty, an analyzer's people are called face_1, face_2, ...,
+    counted on after the `people_before` of an earlier perceiver.
     `clock` are settings of the frame clock, such as `max_wait` in seconds (see `ClockSettings`).
     Raises DeviceError and ValueError.
 
@@ -56,6 +57,7 @@ class Perceiver:
         tracker: TrackerSettings | None = None,
         analyzer: FaceAnalyzer | None = None,
         speaker_id: str = "",
+        people_before: int = 0,
         **clock: Any,
     ) -> None:
         self.speaker_id = speaker_id
@@ -65,7 +67,8 @@ class Perceiver:
         clock.setdefault("expects", ("image" if looks else "attributes", "audio"))
         self._clock = FrameClock(self._config.audio_rate, **clock)
         size = self._config.image_size if self._sees_images else 0
-        self._sight = Sight(size, FaceTracker(size, tracker) if size and crop else None, analyzer)
+        follower = FaceTracker(size, tracker) if size and crop else None
+        self._sight = Sight(size, follower, analyzer, people_before)
         self._encoder = load_graph(bundle, "frame_encoder", device, threads)
         self._counts = {"frames_without_face": 0}
         self._no_voice = np.zeros((1, AUDIO_FEATURE_COUNT), np.float32)
@@ -134,6 +137,11 @@ class Perceiver:
     def epoch(self) -> int:
         """How many resets and jumps of the clock there were."""
         return self._clock.epoch
+
+    @property
+    def people(self) -> int:
+        """How many people the analyzer told apart, `people_before` included."""
+        return self._sight.people
 
     @property
     def skew_ns(self) -> int | None:

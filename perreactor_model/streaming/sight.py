@@ -38,11 +38,16 @@ class Sight:
     """Looks at each picture once.
 
     `size` is the side of the encoder's image, 0 where it takes none; `tracker` finds the face for
-    it, None for pictures that are face crops already. `analyzer` may be None.
+    it, None for pictures that are face crops already. `analyzer` may be None. `people_before` have
+    names already that nobody else shall get.
     """
 
     def __init__(
-        self, size: int, tracker: FaceTracker | None, analyzer: FaceAnalyzer | None
+        self,
+        size: int,
+        tracker: FaceTracker | None,
+        analyzer: FaceAnalyzer | None,
+        people_before: int = 0,
     ) -> None:
         self._size = size
         self._tracker = tracker
@@ -51,7 +56,7 @@ class Sight:
         self._reported: set[str] = set()
         self._epoch = 0
         self._people = 0
-        self._people_before = 0
+        self._people_before = people_before
         self._stamp_ns: int | None = None
         self._seen = _NOTHING
         self.analysis_seconds = math.nan
@@ -71,6 +76,11 @@ class Sight:
     def observation(self) -> FaceObservation | None:
         """What the analyzer said last."""
         return self._seen.observation
+
+    @property
+    def people(self) -> int:
+        """How many people got a name, those before included."""
+        return self._people_before + self._people
 
     def look(self, frame: FrameInput) -> Seen:
         """What is to be seen in this frame; frames come in their order."""

@@ -93,6 +93,19 @@ def test_a_bundle_that_sees_pictures_measures_them_when_it_is_told_to(graph, fac
     assert seen.speaker_id == "face_1"
 
 
+def test_whoever_is_seen_after_a_clean_up_has_a_name_of_their_own(graph, face_bundle):
+    graph.start("perception", {"bundle": str(face_bundle), "analyzer": "landmarks"})
+    graph.wait_for_state("perception", "active")
+    behaviour = graph.collect(SpeakerBehaviour, "speaker/behaviour")
+    Person(graph)
+    graph.wait_for(behaviour, lambda each: each.speaker_id == "face_1", "a face")
+    for transition in ("deactivate", "cleanup", "configure", "activate"):
+        assert graph.change_state("perception", transition)
+    del behaviour[:]
+    again = graph.wait_for(behaviour, lambda each: each.face_present, "a face, perhaps another")
+    assert again.speaker_id == "face_2"
+
+
 def test_without_mediapipe_the_node_warns_once_and_awaits_attributes(graph, bundle):
     hidden = (
         "import sys; sys.modules['mediapipe'] = None; "
