@@ -51,10 +51,7 @@ class ProfileStore:
     def files(self) -> dict[str, Path]:
         """The file of each profile, by name; those that are hidden by another are left out."""
         return {
-            path.stem: path
-            for folder in reversed(self._places())
-            if folder.is_dir()
-            for path in sorted(folder.glob("*.json"))
+            path.stem: path for folder in reversed(self._places()) for path in _files_in(folder)
         }
 
     def check(self, name: str) -> None:
@@ -115,7 +112,10 @@ class ProfileStore:
         if not is_name(name):
             return None
         paths = (folder / f"{name}.json" for folder in self._places())
-        return next((path for path in paths if path.exists()), None)
+        try:
+            return next((path for path in paths if path.exists()), None)
+        except OSError as error:
+            raise ProfileError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
     def _places(self) -> list[Path]:
         """Folders in the order of search; the user's is asked for anew, as it may be set later."""
@@ -155,3 +155,11 @@ class ProfileStore:
         close = difflib.get_close_matches(name, known, 1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"unknown profile '{shown}'{hint}; known: {', '.join(known)}"
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """None where the folder is missing, or may not be read: the bundle's own still serve."""
+    try:
+        return sorted(folder.glob("*.json")) if folder.is_dir() else []
+    except PermissionError:
+        return []

@@ -153,3 +153,25 @@ def test_a_home_that_does_not_exist_is_told_with_the_remedy(
     monkeypatch.setenv("PERREACTOR_PROFILES", "~nobody_of_this_name/profiles")
     with pytest.raises(ProfileError, match="set PERREACTOR_PROFILES"):
         ProfileStore(tiny_bundle).names()
+
+
+def test_a_users_folder_that_may_not_be_read_leaves_the_bundles_own_profiles(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = profile_folder(tiny_bundle.model_id)
+
+    def guarded(genuine):  # permissions do not bind the superuser, who may run this
+        def ask(path: Path) -> bool:
+            if path.is_relative_to(mine):
+                raise PermissionError(13, "Permission denied", str(path))
+            return genuine(path)
+
+        return ask
+
+    monkeypatch.setattr(Path, "is_dir", guarded(Path.is_dir))
+    monkeypatch.setattr(Path, "exists", guarded(Path.exists))
+    store = ProfileStore(tiny_bundle)
+    assert "warm" in store.names()
+    assert store.get("warm").name == "warm"
+    with pytest.raises(ProfileError, match="cannot be read: Permission denied"):
+        store.get("alice")
