@@ -7,6 +7,7 @@ do. Nothing here knows of ROS topics; `enrolment.py` does.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 import numpy as np
@@ -40,6 +41,9 @@ _LATE_FRAMES = FRAME_RATE
 
 _MOST_RESTARTS = 10
 """More beginnings than resets, loops and respawns bring about in one recording."""
+
+_COUNTED = re.compile(r"face_\d+")
+"""The name of a person whom perception merely counted; it counts from 1 when it starts."""
 
 _NOBODY = 0
 
@@ -128,6 +132,7 @@ class Enrolling:
 
     def add(self, frame: SpeakerFrame) -> None:
         """The next frame. Raises EnrolmentRefused where going on would be of no use."""
+        self._refuse_respawn(frame)
         missing = self._missing_before(frame)
         if missing is None or self.complete:
             return
@@ -212,6 +217,17 @@ class Enrolling:
                     f"'{self._name_of(person)}': enrol again with one person, who stays in view "
                     "(a face that was away for a while counts as somebody else)"
                 )
+
+    def _refuse_respawn(self, frame: SpeakerFrame) -> None:
+        last = self._frame
+        if last is None or frame.stamp_ns <= last.stamp_ns:
+            return
+        counts_anew = (frame.epoch, frame.index) < (last.epoch, last.index)
+        if counts_anew and any(_COUNTED.fullmatch(name) for name in self._numbers):
+            raise EnrolmentRefused(
+                "perception was started anew and cannot tell whether the person is still the same: "
+                "enrol again, or give the person a name by perception's parameter speaker_id"
+            )
 
     def _refuse_loss(self) -> None:
         if self._unknown_for >= LOST_S * FRAME_RATE:

@@ -244,9 +244,11 @@ class Enrolment:
         self._hear_no_more()
         self._tell(state, message)
         self._enrolling = self._begin_making = None
-        log = self._node.get_logger()
-        say = log.warning if state == EnrolmentState.REFUSED else log.info
-        say(f"enrolment of '{self._told.name}' {_WORDS[state]}: {message}")
+        line = f"enrolment of '{self._told.name}' {_WORDS[state]}: {message}"
+        if state == EnrolmentState.REFUSED:  # rclpy takes one severity from each line of code
+            self._node.get_logger().warning(line)
+        else:
+            self._node.get_logger().info(line)
 
     def _hear_no_more(self) -> None:
         if self._hearing is not None:

@@ -17,7 +17,7 @@ class Person:
     def __init__(self, seconds=10.0):
         self.enrolling = Enrolling(seconds)
         self.stamp_ns = 1_000_000_000_000
-        self.epoch = 0
+        self.epoch = self.index = 0
 
     def shows(self, frames, name="anna", known=True, face=True):
         for _ in range(frames):
@@ -28,7 +28,7 @@ class Person:
                 coefficients[52:] = np.arange(6)
             self.enrolling.add(
                 SpeakerFrame(
-                    index=0,
+                    index=self.index,
                     epoch=self.epoch,
                     stamp_ns=self.stamp_ns,
                     token=None,
@@ -40,6 +40,7 @@ class Person:
                 )
             )
             self.stamp_ns += FRAME_NS
+            self.index += 1
         return self
 
 
@@ -183,3 +184,20 @@ def test_seconds_out_of_range_are_refused_with_the_range(asked):
 def test_no_seconds_are_the_usual_ones():
     assert wanted_seconds(0.0) == 20.0
     assert wanted_seconds(600.0) == 600.0
+
+
+@pytest.mark.parametrize("epochs_before", [0, 3])
+def test_a_perception_that_starts_anew_may_call_somebody_else_by_the_same_number(epochs_before):
+    person = Person()
+    person.epoch = epochs_before
+    person.shows(100, name="face_1")
+    person.epoch = person.index = 0
+    with pytest.raises(EnrolmentRefused, match=r"started anew.*speaker_id"):
+        person.shows(100, name="face_1")
+
+
+def test_a_perception_that_starts_anew_knows_whom_it_was_told_the_name_of():
+    person = Person().shows(100)
+    person.index = 0
+    person.shows(150)
+    assert person.enrolling.complete

@@ -210,6 +210,16 @@ def test_another_person_ends_it_and_both_are_named(graph, reactor, person, told,
     reactor.wait_for_line("WARN.*enrolment of 'alice' refused")
 
 
+def test_a_refusal_is_logged_after_a_success_too(graph, reactor, person, told, user):
+    begin(graph, told)
+    wait_for_end(graph, told, EnrolmentState.DONE)
+    begin(graph, told, name="bob")
+    person.name = "ben"
+    wait_for_end(graph, told, EnrolmentState.REFUSED)
+    reactor.wait_for_line("WARN.*enrolment of 'bob' refused")
+    assert "Traceback" not in reactor.output
+
+
 def test_a_face_that_goes_away_ends_it(graph, person, told):
     begin(graph, told)
     person.seen = False
