@@ -132,6 +132,9 @@ class LandmarkFinder:
         if self._now_ns is None or stamp_ns < self._now_ns or rgb.shape != self._shape:
             self._start_afresh()
             self._shape = rgb.shape
+        elif stamp_ns - self._now_ns > self._settings.lost_seconds * 1e9 and self._region:
+            self._region = None  # without pictures nobody was followed: is it still the same?
+            self.counters["faces_lost"] += 1
         self._now_ns = stamp_ns
         mesh = self._follow(rgb, stamp_ns) or self._search(rgb, stamp_ns)
         if mesh is not None:

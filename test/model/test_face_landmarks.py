@@ -152,6 +152,15 @@ def test_another_person_in_the_same_place_is_a_new_person(finder, alice, bob, ga
     assert all(mesh.doubted for mesh in after[1:])
 
 
+@pytest.mark.parametrize(("seconds", "people"), [(2, [1]), (7, [1, 2])])
+def test_a_camera_that_was_away_is_as_good_as_a_face_that_was(finder, alice, seconds, people):
+    picture = scene((alice, 200, 1.2))
+    before = watch(finder, lambda _: [(alice, 200, 1.2)], 40)
+    begin_ns = 40 * FRAME_NS + seconds * 1_000_000_000
+    after = [finder.find(picture, begin_ns + frame * FRAME_NS) for frame in range(5)]
+    assert persons(before + after) == people
+
+
 def test_somebody_who_walks_past_behind_changes_nothing(finder, alice, bob) -> None:
     def past(frame: int) -> list[Placed]:
         return [(bob, -100 + frame * 10, 0.9), (alice, 320, 1.1)]
