@@ -116,6 +116,10 @@ class HriFaces:
         """What is listened to at the moment."""
         return [self._list.topic_name, *(each.topic_name for each in self._heard)]
 
+    def tell(self) -> None:
+        """Say once more whom is listened to: what was said before was thrown away."""
+        self._put("hri_face", self._face)
+
     def close(self) -> None:
         """Listen no more."""
         self._hear("")

@@ -6,6 +6,7 @@ Everything here runs in the inference thread (`worker.py`), except where a docst
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,7 @@ from perreactor_ros.msg import SpeakerBehaviour
 
 if TYPE_CHECKING:
     from perreactor_model.face_analysis.observation import FaceAnalyzer
+    from perreactor_model.streaming.frames import FrameInput
     from perreactor_model.streaming.perceiver import Perceiver
 
 PERCEIVER_OPTIONS = (
@@ -40,6 +42,9 @@ _QUIET_TICK_SECONDS = 0.04
 """The same when nothing has come for a while."""
 
 _QUIET_SECONDS = 2.0
+
+_LONGEST_WAIT_NS = 1_000_000_000
+"""A face's stamps that are further ahead of the frames than this do not delay who comes next."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,8 @@ class Perceiving:
         self._perceiver: Perceiver | None = None
         self._model_id = ""
         self._own_speaker_id = ""
+        self._next_speakers: deque[tuple[int, int, str]] = deque()
+        self._encoded_ns = 0
         self._epochs_before = 0
         self._people_before = 0
         self._hri = HriReading()
@@ -174,6 +181,7 @@ class Perceiving:
             self._people_before = self._perceiver.people
             self._perceiver.close()
         self._perceiver = None
+        self._next_speakers.clear()
         self.face = ""
 
     def reset(self) -> None:
@@ -181,6 +189,8 @@ class Perceiving:
         self._receive_stamps.reset()
         self._hri = HriReading()
         if self._perceiver is not None:
+            while self._next_speakers:
+                self._perceiver.speaker_id = self._next_speakers.popleft()[2]
             self._perceiver.reset()
 
     # --- Work ------------------------------------------------------------------------------------
@@ -218,6 +228,7 @@ class Perceiving:
             self.skipped += len(inputs) - 1
             inputs = inputs[-1:]
         for frame in inputs:
+            self._name_speaker(perceiver, frame)
             seen = perceiver.observation
             begin = time.perf_counter()
             encoded = perceiver.encode([frame])
@@ -232,6 +243,12 @@ class Perceiving:
                 self._publish(behaviour_message(each, self._model_id, frame_id))
                 self.latency.add((self._now_ns() - each.stamp_ns) / 1e9)
                 self.frames.tick()
+
+    def _name_speaker(self, perceiver: Perceiver, frame: FrameInput) -> None:
+        """Frames that were still waiting when another face came belong to the one before."""
+        self._encoded_ns = frame.stamp_ns
+        while self._next_speakers and (frame.epoch, frame.stamp_ns) > self._next_speakers[0][:2]:
+            perceiver.speaker_id = self._next_speakers.popleft()[2]
 
     # --- Inputs ----------------------------------------------------------------------------------
 
@@ -278,11 +295,14 @@ class Perceiving:
         )
 
     def _take_hri_face(self, face: str, _: int) -> None:
+        perceiver, until_ns = self._loaded(), 0
         if self._hri.newest_ns is not None:
             # What one face did last must not be held for another, or for nobody.
-            self._loaded().push_attributes(None, None, self._hri.newest_ns + 1)
+            perceiver.push_attributes(None, None, self._hri.newest_ns + 1)
+            until_ns = min(self._hri.newest_ns, self._encoded_ns + _LONGEST_WAIT_NS)
         self._hri = HriReading()
-        self._loaded().speaker_id = self._own_speaker_id or face
+        name = self._own_speaker_id or face
+        self._next_speakers.append((perceiver.epoch, until_ns, name))
 
     def _take_facs(self, message: Any, received_ns: int) -> None:
         stamp_ns = stamp_of(message, received_ns)

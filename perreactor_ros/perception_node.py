@@ -231,12 +231,12 @@ class PerceptionNode(ManagedNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
+        self._worker.discard()
         if self._hri is not None:
-            self._hri.close()
+            self._hri.close()  # its farewell must not be discarded
             self._hri = None
         self._rates.clear()
         self._lost.clear()
-        self._worker.discard()
         self._worker.call(self._perceiving.reset)
 
     def cleanup(self) -> None:
@@ -277,6 +277,8 @@ class PerceptionNode(ManagedNode):
     def _forget(self) -> None:
         self._worker.discard()
         self._worker.post(self._perceiving.reset)
+        if self._hri is not None:
+            self._hri.tell()
 
     def _watch(self) -> None:
         """Say once that an input is lost, and once that it is back; notice a broken encoder."""

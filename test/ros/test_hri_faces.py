@@ -84,6 +84,17 @@ def test_the_face_that_is_configured_is_the_one(graph, bundle):
     assert seen.speaker_id == "ben"
 
 
+def test_a_face_from_before_a_pause_is_not_named_after_it(graph, bundle):
+    _, behaviour = start(graph, bundle)
+    faces = Faces(graph, {"anna": 0.25})
+    graph.wait_for(behaviour, lambda each: each.speaker_id == "anna", "a face")
+    assert graph.change_state("perception", "deactivate")
+    faces.smiles.clear()
+    assert graph.change_state("perception", "activate")
+    del behaviour[:]
+    assert graph.wait_for_more(behaviour, 10, "behaviour without a face")[-1].speaker_id == ""
+
+
 def test_faces_that_no_topic_can_be_named_after_are_passed_over(graph, bundle):
     process, behaviour = start(graph, bundle)
     faces = Faces(graph, {"ben": 0.5})

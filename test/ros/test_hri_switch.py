@@ -85,6 +85,28 @@ def test_the_next_face_begins_with_what_it_does_itself(listener):
     assert {each.speaker_id for each in listener.published[8:]} == {"ben"}
 
 
+def test_frames_of_the_face_before_keep_its_name_though_they_come_out_late(listener):
+    listener.hear("hri_face", "anna")
+    listener.smile(0.25, frames=5)
+    listener.hear("hri_face", "ben")
+    listener.smile(0.75, frames=5)
+    listener.wait(3)
+    told = [(each.speaker_id, each.attributes[SMILE]) for each in listener.published[:10]]
+    assert told == [("anna", 0.25)] * 5 + [("ben", 0.75)] * 5
+
+
+def test_one_stamp_of_another_clock_does_not_keep_the_next_face_from_its_name(listener):
+    listener.hear("hri_face", "anna")
+    listener.smile(0.25, frames=5)
+    listener.now_ns += 3600 * 10**9
+    listener.smile(0.25, frames=1)
+    listener.now_ns -= 3600 * 10**9
+    listener.hear("hri_face", "ben")
+    listener.smile(0.75, frames=40)
+    listener.wait(3)
+    assert listener.published[-5].speaker_id == "ben"
+
+
 def test_without_a_new_face_the_last_one_is_held_for_a_moment(listener):
     listener.hear("hri_face", "anna")
     listener.smile(0.25, frames=5)
