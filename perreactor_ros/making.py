@@ -75,8 +75,16 @@ class Making:
     def _run(self) -> None:
         try:
             self._results.put(self._make())
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             self._results.put(Result(False, str(error)))
+        except OSError as error:
+            self._results.put(
+                Result(
+                    False,
+                    f"'{self._name}' could not be written to {self._folder} ({error}): make room "
+                    "there, or let the parameter profiles name a folder that can be written to",
+                )
+            )
         except Exception as error:
             self._results.put(Result(False, f"{error!r}", traceback.format_exc()))
 

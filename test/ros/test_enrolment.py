@@ -323,3 +323,16 @@ def test_what_is_cancelled_while_it_is_made_is_not_written(bundle, tmp_path):
     assert made.result() is None, "it is told once"
     assert not made.cancel()
     assert {"bob.json", "bob.history.npz"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_folder_that_fails_meanwhile_is_named_with_what_to_do(bundle, tmp_path):
+    rows = np.full((250, 31), 0.5, np.float32) + np.linspace(-0.2, 0.2, 250)[:, None]
+    history = ListenerHistory(rows.astype(np.float32), {"kind": "test"})
+    folder = tmp_path / "profiles"
+    folder.write_text("in the way")
+    making = Making("alice", history, Bundle.load(bundle), folder)
+    making.join()
+    result = making.result()
+    assert not result.made
+    assert f"'alice' could not be written to {folder}" in result.message
+    assert "parameter profiles" in result.message
