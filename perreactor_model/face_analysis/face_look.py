@@ -117,12 +117,17 @@ class FaceLook:
         Each has some contrast, and lips are redder than the skin around them (in a picture that
         has colour at all): a hand's are not.
         """
-        plausible = self.contrast > _LEAST_CONTRAST
-        mouth = self.contrast[_MOUTH] > _LEAST_MOUTH_CONTRAST
+        plausible = self.contrasted
         if np.abs(self.colour).max() > _NO_COLOUR:
-            mouth &= self.redness > _LEAST_REDNESS
-        plausible[_MOUTH] = mouth
+            plausible[_MOUTH] &= self.redness > _LEAST_REDNESS
         return plausible
+
+    @property
+    def contrasted(self) -> np.ndarray:
+        """bool (8,): what has the contrast of a part of a face; a plain cover has none."""
+        contrasted = self.contrast > _LEAST_CONTRAST
+        contrasted[_MOUTH] = self.contrast[_MOUTH] > _LEAST_MOUTH_CONTRAST
+        return contrasted
 
 
 def points_outside(points: np.ndarray, picture: tuple[int, ...]) -> np.ndarray:

@@ -39,9 +39,9 @@ class VisibilitySettings:
     own. Once covered, a part must look like the person for `back_seconds`.
 
     What the person looks like is not known at first: for `start_seconds` a part must then be
-    plausible, whoever's it is. A part that looks different for as long as it looked as it did
-    before (but from `relearn_least` to `relearn_most` seconds) and is plausible has changed, and is
-    learnt anew.
+    plausible, whoever's it is, and after that still have contrast. A part that looks different, and
+    plausible all the time, for as long as it looked as it did before (but from `relearn_least` to
+    `relearn_most` seconds) has changed, and is learnt anew.
     """
 
     turned: float = 0.58
@@ -117,9 +117,11 @@ class Visibility:
         learnt = mesh.likeness.learnt
         starting = stamp_ns - self._began_ns < self.settings.start_seconds * 1e9
         plausible = mesh.look.plausible
-        now = np.where(learnt, self._unlike(mesh), ~plausible & starting)
+        # The edge of a plain cover can pass for half a mouth: what is not known yet must show both.
+        likely = _of_whole_mouth(plausible if starting else mesh.look.contrasted)
+        now = np.where(learnt, self._unlike(mesh), ~likely)
         self._covered_ns[now] = stamp_ns
-        self._notice_change(learnt, now & seen, plausible, stamp_ns)
+        self._notice_change(learnt, now & seen, _of_whole_mouth(plausible), stamp_ns)
         return stamp_ns - self._covered_ns < self.settings.back_seconds * 1e9
 
     def _notice_change(
@@ -128,11 +130,11 @@ class Visibility:
         step, self._now_ns = stamp_ns - self._now_ns, stamp_ns
         self._alike_ns[learnt & ~unlike] += step
         self._unlike_ns[unlike] += step
-        self._unlike_ns[~unlike] = 0
+        self._unlike_ns[~(unlike & plausible)] = 0
         enough = np.clip(
             self._alike_ns, self.settings.relearn_least * 1e9, self.settings.relearn_most * 1e9
         )
-        self.changed = learnt & plausible & (self._unlike_ns > enough)
+        self.changed = learnt & (self._unlike_ns > enough)
         self._alike_ns[self.changed] = self._unlike_ns[self.changed] = 0
 
     def _unlike(self, mesh: FaceMesh) -> np.ndarray:
@@ -153,3 +155,8 @@ class Visibility:
         least[_NOSE] = self.settings.pattern_of_nose
         least[_MOUTH & mesh.look.plausible] = self.settings.pattern_of_lips
         return least
+
+
+def _of_whole_mouth(likely: np.ndarray) -> np.ndarray:
+    """bool (8,) in which either half of the mouth is likely only if both are."""
+    return np.where(_MOUTH, likely[_MOUTH].all(), likely)

@@ -270,6 +270,19 @@ def test_what_leaves_the_picture_is_hidden(analyzer, talking) -> None:
     assert at_the_edge.visible[[FaceRegion.EYE_RIGHT, FaceRegion.BROW_RIGHT]].all()
 
 
+@pytest.mark.parametrize("thing", ["blue box", "grey box"])
+def test_a_plain_cover_that_stays_does_not_become_the_mouth(opened, talking, thing: str) -> None:
+    # A still cover of which the talking head now and then shows the edge, for half a minute.
+    seen = look(opened, talking[:1])
+    rows, columns = box(seen[0], "mouth")
+    opened.reset()
+    place = slice(rows.start - 6, None), slice(columns.start - 12, columns.stop + 12)
+    pictures = [covered(picture, place, thing) for picture in talking]
+    measured = look(opened, [pictures[index % KNOWN] for index in range(750)])
+    assert visible_share(measured, MOUTH) == 0.0
+    assert visible_share(measured[KNOWN:], UPPER) > 0.9
+
+
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="smallest"):
         VisibilitySettings(smallest=0.0)
