@@ -112,7 +112,10 @@ class Enrolling:
         if frame is None:
             return "waiting for speaker/behaviour"
         if self._unknown_for and frame.face_present:
-            return "the face is in view, but not measured (yet): the analyzer learns a new face"
+            return (
+                "the face is in view, but not measured (yet): the analyzer learns a new face, or "
+                "perception runs without one (its parameter analyzer)"
+            )
         if self._unknown_for:
             return "no face is in view"
         if self._person[-1] != self._subject:

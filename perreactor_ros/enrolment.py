@@ -152,12 +152,12 @@ class Enrolment:
             raise EnrolmentRefused("no bundle is loaded: configure a robot of this process first")
         check_name(name)
         seconds = wanted_seconds(request.seconds)
+        bundle = loaded.bundle
+        folder = check_free(name, bundle, self._folder, replace=True)
         if not request.replace and loaded.profiles.find(name) is not None:
             raise EnrolmentRefused(
                 f"there is a profile '{name}' already: take another name, or set replace"
             )
-        bundle = loaded.bundle
-        folder = check_free(name, bundle, self._folder, replace=True)
         _check_writable(folder)
         topic = self._node.resolve_topic_name(_TOPIC)
         if not self._node.count_publishers(topic):

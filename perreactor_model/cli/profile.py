@@ -143,7 +143,7 @@ def _create(arguments: argparse.Namespace, bundle: Bundle) -> int:
     if "history" in told:
         kept += f"; beside it the measured attributes, {told['history']}"
     print(f"  kept       {path}\n             ({kept})")
-    nodes = f"   (nodes started with profiles:={arguments.out})" if arguments.out else ""
+    nodes = f"   (nodes whose parameter profiles is {arguments.out})" if arguments.out else ""
     print(f"  use it     {command}{nodes}")
     print(f"  look at it perreactor profile show {name}{_options(arguments)}")
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perreactor_model.contract import (
+    ACTION_UNIT_SLICE,
     ACTION_UNITS,
     ATTRIBUTE_COUNT,
     ATTRIBUTES,
@@ -23,6 +24,9 @@ SHORTEST_S = 10.0
 
 ENOUGH_S = 19.2
 """The 480 frames that the paper's histories have; with less a profile is called weak."""
+
+_SEEN_SHARE = 0.8
+"""What is known in less than this part of the frames with a face is remarked on."""
 
 KNOWN_SHARE = 0.2
 """An attribute known in less of the frames with a face than this counts as unknown."""
@@ -70,6 +74,7 @@ class HistoryQuality:
     visible_s: float
     longest_gap_s: float
     unknown: tuple[str, ...]
+    hidden: tuple[str, ...]
     head_known: bool
     variation: dict[str, float]
     movement: float
@@ -125,6 +130,11 @@ def judge(history: ListenerHistory) -> HistoryQuality:
         visible_s=float(visible.sum()) / FRAME_RATE,
         longest_gap_s=_longest_gap(visible) / FRAME_RATE,
         unknown=unknown,
+        hidden=tuple(
+            name
+            for name, share in zip(ACTION_UNITS, shares[ACTION_UNIT_SLICE], strict=True)
+            if KNOWN_SHARE <= share < _SEEN_SHARE
+        ),
         head_known=bool(len(head)) and bool(head.mean() >= KNOWN_SHARE),
         variation=_variation(rows, unknown),
         movement=_movement(rows, unknown),
@@ -155,6 +165,7 @@ class _Measured:
     visible_s: float
     longest_gap_s: float
     unknown: tuple[str, ...]
+    hidden: tuple[str, ...]
     head_known: bool
     variation: dict[str, float]
     movement: float
@@ -191,6 +202,15 @@ def _verdicts(
             doubts.append(f"{told} are unknown and taken as at rest: show the whole face")
         elif measured.unknown_units:
             notes.append(f"{told} unknown: taken as at rest")
+        if measured.hidden:
+            part = (
+                f"{', '.join(measured.hidden)} unknown for more than a fifth of the time and taken "
+                "as the person's median then"
+            )
+            if len(measured.hidden) > _MANY_UNKNOWN_UNITS:
+                doubts.append(f"{part}: show the whole face, uncovered")
+            else:
+                notes.append(part)
         if not against:
             still, calm = _of_movement(measured)
             against += still

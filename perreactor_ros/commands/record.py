@@ -88,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     recording = Recording(arguments.out, arguments.storage, console.note)
     with _stopping() as stopped, _node(arguments, recording, console) as node:
         with recording:
-            console.tell(f"Recording into {arguments.out}, until Ctrl-C.")
+            until = "" if arguments.seconds is None else f" or for {arguments.seconds:g} s"
+            console.tell(f"Recording into {arguments.out}, until Ctrl-C{until}.")
             seconds = _record(node, recording, console, stopped, arguments.seconds)
         return _conclude(arguments, node, recording, console, seconds)
 

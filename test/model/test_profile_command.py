@@ -160,7 +160,7 @@ def test_a_folder_of_ones_own_is_written_to_and_looked_into(
 ) -> None:
     folder = tmp_path / "study"
     assert command(tiny_bundle, "create", "alice", "--attributes", history, "--out", folder) == 0
-    assert f"profiles:={folder}" in capsys.readouterr().out
+    assert f"parameter profiles is {folder}" in capsys.readouterr().out
     assert (folder / "alice.json").is_file()
     assert command(tiny_bundle, "list", "--folder", folder, "--json") == 0
     (entry,) = (each for each in told(capsys)["profiles"] if each["name"] == "alice")

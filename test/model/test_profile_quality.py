@@ -124,6 +124,18 @@ def test_unknown_units_are_told_doubted_and_refused_as_they_get_more() -> None:
         assert "AU1, AU2" in "; ".join((*quality.reasons, *quality.notes))
 
 
+def test_a_mouth_that_was_covered_for_half_the_time_is_told_or_doubted() -> None:
+    one = history()
+    one.rows[:150, ATTRIBUTES.index("AU12")] = NAN
+    assert judge(one).verdict == "ok"
+    assert "AU12 unknown for more than a fifth of the time" in "; ".join(judge(one).notes)
+    mouth = history()
+    mouth.rows[:300, 6:15] = NAN
+    quality = judge(mouth)
+    assert quality.verdict == "weak"
+    assert "show the whole face, uncovered" in "; ".join(quality.reasons)
+
+
 def test_intensities_on_a_scale_of_five_are_refused_with_the_remedy() -> None:
     given = history()
     given.rows[:, 7] *= 5
