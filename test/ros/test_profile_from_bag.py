@@ -88,7 +88,14 @@ def test_people_are_told_apart_by_their_id(rows: np.ndarray, tmp_path: Path) -> 
     assert judge(history.of_people([1])).visible_s == 12.0
 
 
-def test_reactions_serve_as_well(rows: np.ndarray, tmp_path: Path) -> None:
+def test_what_a_robot_did_is_not_taken_for_a_person(tmp_path: Path) -> None:
+    message = FacialReaction(model_id="demo-0123456789ab")
+    said = Raw("/robot_a/reaction", REACTION, serialize_message(message), BEGIN_NS)
+    with pytest.raises(ProfileError, match="/robot_a/reaction holds what a robot did, .* person"):
+        read_listener_history(write_raw(tmp_path / "bag", [said]))
+
+
+def test_reactions_of_a_person_serve_as_well(rows: np.ndarray, tmp_path: Path) -> None:
     messages = []
     for index, row in enumerate(rows):
         time_ns = BEGIN_NS + index * FRAME
