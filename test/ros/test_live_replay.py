@@ -174,24 +174,34 @@ def conversation(tmp_path: Path, workspace: Path) -> Path:
     return write_bag(tmp_path / "conversation", person(video, 3.0))
 
 
-def react_offline(bag: Path, bundle: Path, robots: dict[str, str], seed: int, folder: Path):
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    """Parameters with which a machine that is busy with other things gives the same frames."""
+    path = tmp_path / "patient.yaml"
+    path.write_text("/**: {ros__parameters: {max_wait: 2.0, image_wait: 2.0}}")
+    return path
+
+
+def react_offline(
+    bag: Path, bundle: Path, robots: dict[str, str], seed: int, folder: Path, patient: Path
+):
     loaded = Bundle.load(bundle)
     with BagReader(bag) as reader, BagWriter(folder, "mcap") as writer:
         sources = find_sources(reader, loaded.config.visual_input, loaded.model_id)
         specs = [RobotSpec(name, profile) for name, profile in robots.items()]
-        plan = Plan(loaded, specs, 1, sources, node_settings({"seed": seed}))
+        plan = Plan(loaded, specs, 1, sources, node_settings({"seed": seed}, patient))
         return replay(reader, plan, writer).reactions
 
 
 @pytest.mark.slow
 def test_nodes_react_to_a_bag_as_the_offline_run_does(
-    graph, conversation, face_bundle, tmp_path, monkeypatch
+    graph, conversation, face_bundle, tmp_path, monkeypatch, patient
 ):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(graph.domain))
     robots = {"robot_a": "warm", "robot_b": "stoic"}
-    offline = react_offline(conversation, face_bundle, robots, 7, tmp_path / "offline")
+    offline = react_offline(conversation, face_bundle, robots, 7, tmp_path / "offline", patient)
     with open(tmp_path / "live.log", "w+") as log:
-        settings = LiveReplay(conversation, str(face_bundle), robots, seed=7)
+        settings = LiveReplay(conversation, str(face_bundle), robots, seed=7, params_file=patient)
         live = replay_live(settings, offline, log)
         log.seek(0)
         said = log.read()
@@ -204,7 +214,7 @@ def test_nodes_react_to_a_bag_as_the_offline_run_does(
         assert agrees(each), live
     # Faces are compared, not zeros with zeros; and another seed would have shown.
     assert np.ptp(offline[0].coefficients, axis=0).max() > 0.01
-    other = react_offline(conversation, face_bundle, robots, 8, tmp_path / "other")
+    other = react_offline(conversation, face_bundle, robots, 8, tmp_path / "other", patient)
     assert np.abs(other[0].coefficients - offline[0].coefficients).max() > 0.01
     assert np.isfinite(live.latency_s["robot_a"]).all()
     assert live.dropped.keys() >= {"frames that perception skipped to keep up"}
