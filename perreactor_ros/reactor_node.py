@@ -7,7 +7,6 @@ several such nodes share.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,6 @@ class ReactorNode(ManagedNode):
         self._profile = self._said = self.wanted_profile()
         self._said_at = -_SAY_AGAIN_SECONDS
         self._choice: Choice | None = None
-        self._told_beta = math.nan
         self.add_on_set_parameters_callback(self._check)
         self._reaction = qos.advertise(self, FacialReaction, "reaction", qos.REACTION, managed=True)
         self._state = qos.advertise(self, ReactorState, "reactor/state", qos.STATE)
@@ -134,22 +132,19 @@ class ReactorNode(ManagedNode):
             message.model_id = loaded.model_id
             message.provider = loaded.provider
             message.window = loaded.window
-        message.beta = self._told_beta = self._beta()
         message.lifecycle = self.lifecycle
         self._state.publish(message)
 
-    def _beta(self) -> float:
-        """The weight that patterns have, or are fading to; NaN without a bundle."""
+    def _beta(self) -> str:
+        """The weight that patterns have or are fading to, for people."""
         loaded, wanted = self._process.loaded, self.wanted_beta()
-        if loaded is None:
-            return math.nan
-        return loaded.bundle.config.beta if wanted is None else wanted
+        if wanted is not None:
+            return f"{wanted:g}"
+        return "the bundle's own" if loaded is None else f"{loaded.bundle.config.beta:g}"
 
     def follow_parameter(self) -> None:
-        """While it does not react, a profile that was set is only shown; a beta is told always."""
+        """While it does not react, a profile that was set is only shown."""
         self._say_profile()
-        if self._beta() != self._told_beta and self._process.loaded is not None:
-            self.announce()
         if self.lifecycle != State.PRIMARY_STATE_ACTIVE and self._profile != self.wanted_profile():
             self._profile = self.wanted_profile()
             self.announce()
@@ -216,7 +211,7 @@ class ReactorNode(ManagedNode):
             {
                 "lifecycle": STATE_NAMES[self.lifecycle],
                 "listener profile": self._profile,
-                "beta": f"{self._beta():g}",
+                "beta": self._beta(),
                 "enabled": self.enabled,
                 "reactions (Hz)": f"{self.rate.hertz():.1f}",
             },
