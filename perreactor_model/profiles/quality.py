@@ -58,17 +58,8 @@ OK, WEAK, REFUSED = "ok", "weak", "refused"
 
 
 @dataclass(frozen=True)
-class HistoryQuality:
-    """What a history is worth.
-
-    `visible_s` of its `seconds` show the face; `longest_gap_s` is the longest stretch without it,
-    between the first and the last frame with it. `unknown` names attributes that are unknown
-    throughout, or nearly. `variation` is the standard deviation of each known attribute;
-    `movement` the span (1st to 99th percentile) of the action unit that moves most; `mouth_speed`
-    the change of AU25 and AU26 a second. `people` are the seconds of each person seen, by number;
-    `person` is the one that is judged. `verdict` is "ok", "weak" or "refused"; `reasons` say why it
-    is not "ok" and what would be right; `notes` tell what was done about the rest.
-    """
+class _Measured:
+    """The numbers of a HistoryQuality, which says what they are."""
 
     seconds: float
     visible_s: float
@@ -81,6 +72,30 @@ class HistoryQuality:
     mouth_speed: float
     people: dict[int, float]
     person: int
+
+    @property
+    def unknown_units(self) -> list[str]:
+        return [name for name in self.unknown if name in ACTION_UNITS]
+
+    @property
+    def mean_variation(self) -> float:
+        return _mean_variation(self.variation)
+
+
+@dataclass(frozen=True)
+class HistoryQuality(_Measured):
+    """What a history is worth.
+
+    `visible_s` of its `seconds` show the face; `longest_gap_s` is the longest stretch without it,
+    between the first and the last frame with it. `unknown` names attributes that are unknown
+    throughout, or nearly, `hidden` action units that are so for more than a fifth of the frames
+    with a face. `variation` is the standard deviation of each known attribute;
+    `movement` the span (1st to 99th percentile) of the action unit that moves most; `mouth_speed`
+    the change of AU25 and AU26 a second. `people` are the seconds of each person seen, by number;
+    `person` is the one that is judged. `verdict` is "ok", "weak" or "refused"; `reasons` say why it
+    is not "ok" and what would be right; `notes` tell what was done about the rest.
+    """
+
     verdict: str
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -155,31 +170,6 @@ def main_person(history: ListenerHistory) -> ListenerHistory:
     if len(people) < 2:
         return history
     return history.of_people([max(people, key=people.__getitem__)])
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """The numbers of a HistoryQuality, before they are judged."""
-
-    seconds: float
-    visible_s: float
-    longest_gap_s: float
-    unknown: tuple[str, ...]
-    hidden: tuple[str, ...]
-    head_known: bool
-    variation: dict[str, float]
-    movement: float
-    mouth_speed: float
-    people: dict[int, float]
-    person: int
-
-    @property
-    def unknown_units(self) -> list[str]:
-        return [name for name in self.unknown if name in ACTION_UNITS]
-
-    @property
-    def mean_variation(self) -> float:
-        return _mean_variation(self.variation)
 
 
 def _verdicts(
