@@ -19,20 +19,20 @@ def version() -> str:
 
 
 def resources() -> list[tuple[str, list[str]]]:
-    """Bundles and speakers, into the place below the prefix where colcon installs them too.
+    """Bundles, speakers and configuration, into the place where colcon installs them too.
 
     The ament marker stays out: a package without its messages must not pose as the ROS package.
     """
     files = [
         file.relative_to(ROOT)
-        for folder in ("bundles", "speaker")
-        for file in sorted((ROOT / "resource" / folder).rglob("*"))
+        for folder in ("resource/bundles", "resource/speaker", "config")
+        for file in sorted((ROOT / folder).rglob("*"))
         if file.is_file()
     ]
     folders = sorted({file.parent for file in files})
     return [
         (
-            str(SHARE / folder.relative_to("resource")),
+            str(SHARE / (folder.relative_to("resource") if "resource" in folder.parts else folder)),
             [str(file) for file in files if file.parent == folder],
         )
         for folder in folders
@@ -63,7 +63,14 @@ setup(
     ],
     extras_require={
         "evaluation": ["matplotlib>=3.8", "numba>=0.59", "rosbags>=0.11.9,<0.12", "zstandard"],
-        "training": ["torch>=2.5", "onnx>=1.16", "onnxscript>=0.2", "safetensors>=0.4"],
+        "training": [
+            "torch>=2.5",
+            "lightning-fabric>=2.5",
+            "tensorboard>=2.17",
+            "onnx>=1.16",
+            "onnxscript>=0.2",
+            "safetensors>=0.4",
+        ],
     },
     entry_points={"console_scripts": ["perreactor = perreactor_model.cli.main:main"]},
 )

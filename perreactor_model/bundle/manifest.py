@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import os
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from perreactor_model.contract import AU_SEMANTICS, COEFFICIENT_COUNT, CONTRACT_VERSION
+from perreactor_model.installed import shipped_folders
 from perreactor_model.networks.config import ConfigError, ModelConfig
 
 BUNDLE_FORMAT = 1
@@ -243,16 +243,9 @@ def known_bundles() -> list[str]:
 
 def bundle_folders() -> list[Path]:
     """Existing folders in which bundles are searched by name, first come first served."""
-    share = Path("share", "perreactor_ros", "bundles")
-    own = [Path(entry) for entry in _entries(SEARCH_VARIABLE)]
-    ros = [Path(prefix) / share for prefix in _entries("AMENT_PREFIX_PATH")]
-    source = Path(__file__).resolve().parents[2] / "resource" / "bundles"
-    python = Path(sysconfig.get_path("data")) / share
-    return [folder for folder in (*own, *ros, source, python) if folder.is_dir()]
-
-
-def _entries(variable: str) -> list[str]:
-    return [entry for entry in os.environ.get(variable, "").split(os.pathsep) if entry]
+    entries = os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep)
+    own = [Path(entry) for entry in entries if entry and Path(entry).is_dir()]
+    return own + shipped_folders("bundles")
 
 
 def _verify_file(path: Path, expected: str) -> None:
