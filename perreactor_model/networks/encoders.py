@@ -6,15 +6,9 @@ Every frame is encoded by itself, so that it is encoded once in its life however
 import torch
 from torch import Tensor, nn
 
-from perreactor_model.contract import (
-    ATTRIBUTE_COUNT,
-    AUDIO_FEATURE_COUNT,
-    FACE_EXPRESSION_SLICE,
-    ROTATION_SLICE,
-    SPEAKER_VECTOR_COUNT,
-    TRANSLATION_SLICE,
-)
+from perreactor_model.contract import AUDIO_FEATURE_COUNT, SPEAKER_VECTOR_COUNT
 from perreactor_model.networks.config import ModelConfig
+from perreactor_model.networks.scales import face_scale
 
 
 class NormalisedConv(nn.Module):
@@ -76,13 +70,7 @@ class FacialAttributesEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        # Rough spread of each entry, so that radians and probabilities weigh alike.
-        scale = torch.full((SPEAKER_VECTOR_COUNT,), 0.25)
-        coefficients = scale[ATTRIBUTE_COUNT:]
-        coefficients[FACE_EXPRESSION_SLICE] = 0.2
-        coefficients[ROTATION_SLICE] = 0.15
-        coefficients[TRANSLATION_SLICE] = 0.2
-        self.register_buffer("scale", scale)
+        self.register_buffer("scale", face_scale())
         self.widen = nn.Linear(2 * SPEAKER_VECTOR_COUNT, 2 * config.feature_size)
         self.narrow = nn.Linear(2 * config.feature_size, config.feature_size)
 
@@ -134,6 +122,12 @@ class FrameEncoder(nn.Module):
         `visual` is (N, 3, size, size) or (N, 83), `audio` (N, 78), the flags (N,) bool. What an
         absent input holds has no influence, NaN included.
         """
-        face = torch.where(face_present[:, None], self.face(visual), self.no_face)
-        voice = torch.where(voice_present[:, None], self.voice(audio), self.no_voice)
+        return self.join(self.face(visual), self.voice(audio), face_present, voice_present)
+
+    def join(
+        self, face: Tensor, voice: Tensor, face_present: Tensor, voice_present: Tensor
+    ) -> Tensor:
+        """Tokens (N, d) of features of faces and voices, (N, d) each."""
+        face = torch.where(face_present[:, None], face, self.no_face)
+        voice = torch.where(voice_present[:, None], voice, self.no_voice)
         return self.fuse(torch.cat([face, voice], dim=-1))

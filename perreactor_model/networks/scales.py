@@ -1,0 +1,25 @@
+"""Rough spread of each value of a face, so that radians, probabilities and intensities weigh alike.
+
+Fixed numbers, not measured in a corpus: a network trained on one keeps its meaning on another.
+"""
+
+import torch
+from torch import Tensor
+
+from perreactor_model.contract import (
+    ATTRIBUTE_COUNT,
+    FACE_EXPRESSION_SLICE,
+    ROTATION_SLICE,
+    SPEAKER_VECTOR_COUNT,
+    TRANSLATION_SLICE,
+)
+
+
+def face_scale() -> Tensor:
+    """Spread of 25 attributes and 58 coefficients, (83,)."""
+    scale = torch.full((SPEAKER_VECTOR_COUNT,), 0.25)
+    coefficients = scale[ATTRIBUTE_COUNT:]
+    coefficients[FACE_EXPRESSION_SLICE] = 0.2
+    coefficients[ROTATION_SLICE] = 0.15
+    coefficients[TRANSLATION_SLICE] = 0.2
+    return scale

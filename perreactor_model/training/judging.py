@@ -1,0 +1,164 @@
+"""What both stages share: their judges' losses, and what a generator pays to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from perreactor_model.networks.discriminators import (
+    AppropriatenessDiscriminator,
+    RealismDiscriminator,
+)
+from perreactor_model.networks.scales import face_scale
+from perreactor_model.training.adversarial import (
+    clip_mean,
+    judged_as,
+    looks_real,
+    not_deceived,
+)
+from perreactor_model.training.batch import Batch
+from perreactor_model.training.discriminator_options import DiscriminatorOptions
+from perreactor_model.training.instance_noise import noisy
+from perreactor_model.training.loss_options import LossOptions
+from perreactor_model.training.regularisers import affect, diversity, nearest, smoothness
+
+Losses = dict[str, Tensor]
+"""Name -> weighted loss (a number with a gradient); their sum is what is minimised."""
+
+_REAL, _GENERATED, _TO_DECEIVE = 0, 1, 2
+
+
+class Judges(nn.Module):
+    """D_R and D_A of a stage, either absent where its weight is 0, with their losses."""
+
+    scale: Tensor
+
+    def __init__(
+        self,
+        losses: LossOptions,
+        options: DiscriminatorOptions,
+        speaker_size: int,
+        pattern_size: int = 0,
+    ) -> None:
+        super().__init__()
+        self.losses, self.options = losses, options
+        self.register_buffer("scale", face_scale(), persistent=False)
+        self.realism = RealismDiscriminator(options.size) if losses.judged_for_realism else None
+        self.appropriateness = (
+            AppropriatenessDiscriminator(
+                speaker_size, options.size, pattern_size=pattern_size, pool=options.pool
+            )
+            if losses.judged_for_appropriateness
+            else None
+        )
+
+    def speaker_view(self, batch: Batch, token: Tensor) -> Tensor:
+        """What D_A sees of the speaker, (B, T, S): never with a gradient."""
+        if self.options.speaker == "tokens":
+            return token.detach()
+        return batch.speaker / self.scale
+
+    def realism_terms(
+        self, batch: Batch, fake: Tensor, step: int
+    ) -> tuple[Losses, dict[str, Tensor]]:
+        """Eq. 9 for D_R, and its accuracies on real and generated frames of this batch."""
+        if self.realism is None:
+            return {}, {}
+        real = self.realism(self._seen(batch.appropriate, batch, step, _REAL))
+        made = self.realism(self._seen(fake, batch, step, _GENERATED))
+        form = self.losses.adversarial
+        smoothing = self.options.label_smoothing
+        weight = batch.appropriate_weight
+        loss = clip_mean(judged_as(form, real, True, smoothing), weight)
+        loss = loss + clip_mean(judged_as(form, made, False))
+        told = {
+            "realism_real": clip_mean(looks_real(form, real).float(), weight),
+            "realism_generated": clip_mean((~looks_real(form, made)).float()),
+        }
+        return {"realism": loss}, told
+
+    def appropriateness_terms(
+        self,
+        wrong: list[tuple[str, Tensor, Tensor]],
+        batch: Batch,
+        fake: Tensor,
+        speaker: Tensor,
+        pattern: Tensor | None,
+    ) -> tuple[Losses, dict[str, Tensor]]:
+        """Eq. 10 or 12 for D_A. `wrong`: name, real reactions (B, n, T, 83) and weights (B, n).
+
+        All reactions of a clip are judged in one call: the speaker is read once.
+        """
+        if self.appropriateness is None:
+            return {}, {}
+        form = self.losses.adversarial
+        parts = [batch.appropriate, fake, *(reactions for _, reactions, _ in wrong)]
+        logits = self.appropriateness(torch.cat(parts, dim=1), speaker, pattern)
+        right, made, *others = logits.split([part.shape[1] for part in parts], dim=1)
+        weight = batch.appropriate_weight
+        loss = clip_mean(judged_as(form, right, True), weight) + clip_mean(
+            judged_as(form, made, False)
+        )
+        told = {
+            "appropriate_real": clip_mean(looks_real(form, right).float(), weight),
+            "appropriate_generated": clip_mean((~looks_real(form, made)).float()),
+        }
+        for (name, _, weights), logit in zip(wrong, others, strict=True):
+            loss = loss + clip_mean(judged_as(form, logit, False), weights)
+            told[f"appropriate_{name}"] = clip_mean((~looks_real(form, logit)).float(), weights)
+        return {"appropriateness": loss}, told
+
+    def generator_terms(
+        self, batch: Batch, fake: Tensor, speaker: Tensor, pattern: Tensor | None, step: int
+    ) -> Losses:
+        """What the generator pays to the judges, and the regularisers of Eq. 11 and 13."""
+        options, form = self.losses, self.losses.adversarial
+        terms: Losses = {}
+        if self.realism is not None:
+            logit = self.realism(self._seen(fake, batch, step, _TO_DECEIVE))
+            terms["realism"] = options.realism * clip_mean(not_deceived(form, logit))
+        if self.appropriateness is not None:
+            logit = self.appropriateness(fake, speaker, pattern)
+            terms["appropriateness"] = options.appropriateness * clip_mean(
+                not_deceived(form, logit)
+            )
+        if options.smoothness:
+            terms["smoothness"] = options.smoothness * smoothness(fake, self.scale)
+        if options.diversity:
+            alike = diversity(fake, self.scale, options.diversity_scale)
+            terms["diversity"] = options.diversity * alike
+        if options.affect:
+            terms["affect"] = options.affect * affect(
+                fake, batch.appropriate, batch.appropriate_weight
+            )
+        if options.reconstruction_weight:
+            terms["reconstruction"] = options.reconstruction_weight * nearest(
+                fake, batch.appropriate, batch.appropriate_weight, self.scale
+            )
+        return terms
+
+    @torch.no_grad()
+    def realism_accuracy(self, real: Tensor, generated: Tensor) -> float:
+        """Share of frames (..., 83) that D_R knows, real and generated counting alike; no noise."""
+        assert self.realism is not None
+        form = self.losses.adversarial
+        right = looks_real(form, self.realism(real)).float().mean()
+        caught = (~looks_real(form, self.realism(generated))).float().mean()
+        return float((right + caught) / 2)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Within, the judges judge and do not learn: no gradient reaches their weights."""
+        wanted = [parameter.requires_grad for parameter in self.parameters()]
+        self.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter, learns in zip(self.parameters(), wanted, strict=True):
+                parameter.requires_grad_(learns)
+
+    def _seen(self, frames: Tensor, batch: Batch, step: int, which: int) -> Tensor:
+        return noisy(frames, self.scale, self.options.noise_at(step), batch.key, which)

@@ -1,0 +1,56 @@
+"""What keeps generated reactions smooth and different from each other, and the authors' extras.
+
+Reactions are (B, M, T, 83): 25 attributes and 58 coefficients; `scale` (83,) is the spread of each.
+Each function gives a number: the mean over clips.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from perreactor_model.contract import AFFECT_SLICE
+from perreactor_model.training.adversarial import clip_mean
+
+
+def smoothness(reaction: Tensor, scale: Tensor) -> Tensor:
+    """L_mot: mean squared change from frame to frame, in spreads."""
+    change = torch.diff(reaction / scale, dim=-2)
+    return clip_mean(change**2)
+
+
+def diversity(reaction: Tensor, scale: Tensor, width: float) -> Tensor:
+    """L_div: how much alike two reactions to the same speaker are, over all pairs: 0 to 1.
+
+    exp(-d^2 / (2 width^2)) with d^2 the mean squared distance of a value, in spreads: it does not
+    depend on length or number of channels, so it has a slope where reactions really are.
+    """
+    count = reaction.shape[1]
+    if count < 2:
+        return reaction.new_zeros(())
+    flat = (reaction / scale).flatten(2)
+    first, second = torch.triu_indices(count, count, 1, device=flat.device)
+    apart = ((flat[:, first] - flat[:, second]) ** 2).mean(dim=-1)
+    return clip_mean(torch.exp(-apart / (2 * width**2)))
+
+
+def divergence(mean: Tensor, deviation: Tensor) -> Tensor:
+    """KL of N(mean, deviation) from N(0, 1), averaged over values; both (B, ..., d)."""
+    variance = deviation**2
+    return clip_mean(0.5 * (mean**2 + variance - 1.0 - variance.log()))
+
+
+def nearest(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Mean squared distance, in spreads, of each reaction to the nearest real one.
+
+    `real` (B, A, T, 83), `weight` (B, A) with 0 for padding.
+    """
+    apart = ((reaction.unsqueeze(2) - real.unsqueeze(1)) / scale) ** 2
+    apart = apart.mean(dim=(-2, -1)).masked_fill(weight.unsqueeze(1) == 0, torch.inf)
+    return clip_mean(apart.min(dim=2).values)
+
+
+def affect(reaction: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """Mean squared error of valence and arousal to the real reaction nearest in these two."""
+    one = torch.ones(2, device=reaction.device)
+    return nearest(reaction[..., AFFECT_SLICE], real[..., AFFECT_SLICE], weight, one)
