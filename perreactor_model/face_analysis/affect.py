@@ -99,29 +99,35 @@ def derive(intensities: np.ndarray) -> Affect:
     a core unit of any expression is unknown (the mouth is covered), all ten values are: a smile may
     be there or not, and probabilities that ignore it would be invented.
     """
-    by_name = dict(zip(ACTION_UNITS, (float(value) for value in intensities), strict=True))
-    evidence = np.array([_evidence(prototype, by_name) for prototype in _PROTOTYPES])
-    if not np.isfinite(evidence).all():
-        return Affect(np.full(10, np.nan, np.float32), np.full(10, Knowledge.UNKNOWN, np.uint8))
+    values = derive_many(np.asarray(intensities, np.float64)[None])[0]
+    known = Knowledge.DERIVED if np.isfinite(values).all() else Knowledge.UNKNOWN
+    return Affect(values, np.full(10, known, np.uint8))
+
+
+def derive_many(intensities: np.ndarray) -> np.ndarray:
+    """The values of `derive` for each row of (T, 15): float32 (T, 10), NaN where unknown."""
+    by_name = dict(zip(ACTION_UNITS, np.asarray(intensities, np.float64).T, strict=True))
+    evidence = np.stack([_evidence(prototype, by_name) for prototype in _PROTOTYPES], axis=1)
     # expm1: no evidence is no probability, so a face at rest is neutral for certain.
-    odds = np.expm1(SHARPNESS * np.array([1.0 - evidence.max(), *evidence]))
-    shares = odds / odds.sum()
-    place = shares[1:] @ _PLACES
-    values = np.concatenate([place, shares]).astype(np.float32)
-    return Affect(values, np.full(10, Knowledge.DERIVED, np.uint8))
+    neutral = 1.0 - evidence.max(axis=1, keepdims=True)
+    odds = np.expm1(SHARPNESS * np.concatenate([neutral, evidence], axis=1))
+    shares = odds / odds.sum(axis=1, keepdims=True)
+    # NaN of any evidence is in the sum and so in all ten.
+    return np.concatenate([shares[:, 1:] @ _PLACES, shares], axis=1).astype(np.float32)
 
 
-def _evidence(prototype: _Prototype, units: Mapping[str, float]) -> float:
-    """0..1: geometric mean of the core's strength and the share of its units that are there."""
-    groups = [max(units[name] for name in group) for group in prototype.core]
-    core = float(np.prod(groups) ** (1 / len(groups)))
-    if not np.isfinite(groups).all():
-        return float("nan")
-    if core == 0.0:
-        return 0.0
-    known = {name: w for name, w in prototype.units.items() if np.isfinite(units[name])}
-    complete = sum(w * min(1.0, units[name] / core) for name, w in known.items())
-    evidence = float(np.sqrt(core * complete / sum(known.values())))
+def _evidence(prototype: _Prototype, units: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(T,): geometric mean of the core's strength and the share of its units that are there."""
+    groups = [np.max([units[name] for name in group], axis=0) for group in prototype.core]
+    core = np.prod(groups, axis=0) ** (1 / len(groups))
+    complete, weights = np.zeros_like(core), np.zeros_like(core)
+    there = np.where(core > 0, core, 1.0)
+    for name, weight in prototype.units.items():
+        known = np.isfinite(units[name])
+        complete += np.where(known, weight * np.minimum(1.0, units[name] / there), 0.0)
+        weights += np.where(known, weight, 0.0)
+    share = complete / np.where(weights > 0, weights, 1.0)
+    evidence = np.where(core > 0, np.sqrt(core * share), core)
     return evidence * (1.0 - units[prototype.against]) if prototype.against else evidence
 
 
