@@ -76,28 +76,34 @@ def simulate(
     listener: Persona,
     seed: Seed,
     draw: int = 0,
-    speaker_draw: int = 0,
+    seconds: float | None = None,
     units: str = "intensity",
+    speaker_draw: int = 0,
 ) -> Dyad:
-    """Perform a script. The same arguments give the same bytes.
+    """Perform a script for `seconds` (all of it). The same arguments give the same bytes.
 
-    `draw` numbers the listener's reactions: another one leaves all else as it was; `speaker_draw`
-    does so for person 0. `units`: action units as `intensity`, or as `occurrence`: 0 or 1.
+    `draw` numbers performances of the listener: another one is what they might as well have done,
+    syllables of their own turns included, while the speaker stays the same to the last bit (who
+    reacts to the listener's draw 0 always). `speaker_draw` does so for the speaker, for corpora in
+    which both are listeners. `units`: action units as `intensity`, or as `occurrence`: 0 or 1.
     """
     if units not in AU_SEMANTICS:
         raise ValueError(f"units must be one of {', '.join(AU_SEMANTICS)}, not {units!r}")
-    frames = round(script.seconds * FRAME_RATE)
+    frames = round((script.seconds if seconds is None else seconds) * FRAME_RATE)
     numbers = _numbers(seed)
     people = (speaker, listener)
-    own = [
-        perform_script(script, role, people[role], (*numbers, _OWN), frames)
-        for role in (SPEAKER, LISTENER)
-    ]
+    draws = (speaker_draw, draw)
+
+    def own(role: int, drawn: int) -> Cues:
+        return perform_script(script, role, people[role], (*numbers, _OWN, role, drawn), frames)
+
+    seen = [own(role, 0) for role in (SPEAKER, LISTENER)]
     behaviours = []
-    for role, drawn in ((SPEAKER, speaker_draw), (LISTENER, draw)):
+    for role, drawn in enumerate(draws):
         key = (*numbers, _REACTION, role, drawn)
-        face = react(own[1 - role], own[role], people[role], key)
-        behaviours.append(_behaviour(face, own[role], people[role], key, units))
+        mine = own(role, drawn) if drawn else seen[role]
+        face = react(seen[1 - role], mine, people[role], key)
+        behaviours.append(_behaviour(face, mine, people[role], key, units))
     return Dyad(*behaviours)
 
 
