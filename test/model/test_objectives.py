@@ -1,0 +1,162 @@
+"""Losses say what the equations say: per clip, over all pairs, for padding nothing."""
+
+import math
+
+import pytest
+import torch
+
+from perreactor_model.networks.scales import face_scale
+from perreactor_model.training.adversarial import (
+    clip_mean,
+    judged_as,
+    looks_real,
+    not_deceived,
+)
+from perreactor_model.training.checked import OptionError
+from perreactor_model.training.discriminator_options import DiscriminatorOptions
+from perreactor_model.training.instance_noise import noisy
+from perreactor_model.training.loss_options import ADVERSARIAL, LossOptions
+from perreactor_model.training.regularisers import (
+    affect,
+    divergence,
+    diversity,
+    nearest,
+    smoothness,
+)
+
+ONE = torch.ones(83)
+
+
+def test_minimax_is_the_equation_to_the_letter() -> None:
+    logit = torch.linspace(-3, 3, 7)
+    probability = logit.sigmoid()
+    assert torch.allclose(judged_as("minimax", logit, True), -probability.log(), atol=1e-6)
+    assert torch.allclose(judged_as("minimax", logit, False), -(1 - probability).log(), atol=1e-6)
+    assert torch.allclose(not_deceived("minimax", logit), (1 - probability).log(), atol=1e-6)
+    assert torch.allclose(not_deceived("non_saturating", logit), -probability.log(), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ADVERSARIAL)
+def test_the_generator_pays_less_the_better_it_deceives(form: str) -> None:
+    logit = torch.linspace(-2, 0.9, 5, requires_grad=True)
+    not_deceived(form, logit).sum().backward()
+    assert (logit.grad < 0).all()
+
+
+@pytest.mark.parametrize("form", ADVERSARIAL)
+def test_a_judge_pays_least_for_the_truth(form: str) -> None:
+    sure, unsure, wrong = (torch.tensor([value]) for value in (1.0, 0.5, 0.0))
+    if form != "least_squares":
+        sure, unsure, wrong = 6 * sure, torch.zeros(1), wrong - 6
+    for real, order in ((True, (sure, unsure, wrong)), (False, (wrong, unsure, sure))):
+        costs = [float(judged_as(form, logit, real)) for logit in order]
+        assert costs == sorted(costs)
+        assert bool(looks_real(form, order[0])) is real
+
+
+def test_smoothing_makes_certainty_cost() -> None:
+    assert judged_as("minimax", torch.tensor([9.0]), True, 0.1) > judged_as(
+        "minimax", torch.tensor([2.2]), True, 0.1
+    )
+
+
+def test_each_clip_weighs_the_same_whatever_it_holds() -> None:
+    values = torch.tensor([[1.0, 1.0, 1.0], [4.0, 9.0, 9.0], [7.0, 7.0, 7.0]])
+    weight = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 0]])
+    assert float(clip_mean(values, weight)) == pytest.approx((1 + 4 + 0) / 3)
+    assert float(clip_mean(values)) == pytest.approx(values.mean())
+
+
+def test_halves_of_a_batch_average_to_the_whole() -> None:
+    reactions = torch.rand(4, 3, 9, 83)
+    for loss in (
+        lambda r: smoothness(r, ONE),
+        lambda r: diversity(r, ONE, 1.0),
+        lambda r: divergence(r, r + 0.5),
+    ):
+        whole = loss(reactions)
+        assert torch.allclose((loss(reactions[:2]) + loss(reactions[2:])) / 2, whole, atol=1e-6)
+
+
+def test_diversity_pushes_every_pair_apart() -> None:
+    reactions = (0.5 + 0.05 * torch.randn(1, 4, 6, 83)).requires_grad_()
+    diversity(reactions, face_scale(), 1.0).backward()
+    pushes = reactions.grad.flatten(2).norm(dim=-1)
+    assert (pushes > 0.2 * pushes.max()).all()
+
+
+def test_diversity_has_a_slope_at_ordinary_spread_and_does_not_depend_on_length() -> None:
+    short = 0.3 * torch.randn(1, 2, 64, 83)
+    long = 0.3 * torch.randn(1, 2, 256, 83)
+    near, far = (float(diversity(r, face_scale(), 1.0)) for r in (short, long))
+    assert 0.05 < near < 0.95
+    assert near == pytest.approx(far, rel=0.25)
+
+
+def test_one_reaction_alone_is_not_alike_to_anything() -> None:
+    assert float(diversity(torch.rand(2, 1, 5, 83), ONE, 1.0)) == 0.0
+
+
+def test_smoothness_is_the_mean_squared_change_in_spreads() -> None:
+    ramp = torch.arange(5.0).view(1, 1, 5, 1).expand(1, 1, 5, 83)
+    assert float(smoothness(ramp, 2 * ONE)) == pytest.approx(0.25)
+
+
+def test_divergence_is_that_of_normal_distributions() -> None:
+    mean, deviation = torch.tensor([[[0.5]]]), torch.tensor([[[2.0]]])
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Normal(0.5, 2.0), torch.distributions.Normal(0.0, 1.0)
+    )
+    assert float(divergence(mean, deviation)) == pytest.approx(float(expected))
+    assert float(divergence(torch.zeros(1, 1, 3), torch.ones(1, 1, 3))) == 0.0
+
+
+def test_nearest_counts_the_nearest_real_reaction_and_no_padding() -> None:
+    made = torch.zeros(1, 1, 4, 83)
+    real = torch.stack([made[0, 0] + 3, made[0, 0] + 1, made[0, 0]])[None]
+    weight = torch.tensor([[1.0, 1.0, 0.0]])
+    assert float(nearest(made, real, weight, ONE)) == pytest.approx(1.0)
+    only_affect = made.clone()
+    only_affect[..., :15] = 9
+    assert float(affect(only_affect, real, weight)) == pytest.approx(1.0)
+
+
+def test_noise_depends_on_the_clip_and_the_view_and_on_nothing_else() -> None:
+    frames = torch.zeros(2, 3, 4, 83)
+    keys = [(0, 1, 5), (0, 1, 6)]
+    both = noisy(frames, ONE, 0.5, keys, 0)
+    alone = noisy(frames[1:], ONE, 0.5, keys[1:], 0)
+    assert torch.equal(both[1:], alone)
+    assert not torch.equal(both[0], both[1])
+    assert not torch.equal(both, noisy(frames, ONE, 0.5, keys, 1))
+    assert float(both.std()) == pytest.approx(0.5, rel=0.1)
+    assert noisy(frames, ONE, 0.0, keys, 0) is frames
+
+
+def test_noise_falls_to_its_floor() -> None:
+    options = DiscriminatorOptions(instance_noise=0.5, noise_floor=0.1, noise_steps=100)
+    assert [options.noise_at(step) for step in (0, 50, 100, 1000)] == pytest.approx(
+        [0.5, 0.3, 0.1, 0.1]
+    )
+    assert DiscriminatorOptions(instance_noise=0.0).noise_at(0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"adversarial": "hinge"}, "loss.adversarial must be one of non_saturating"),
+        ({"diversity": -1.0}, "loss.diversity must be at least 0"),
+        ({"kl": math.nan}, "loss.kl must be a number"),
+        ({"diversity_scale": 0.0}, "loss.diversity_scale"),
+    ],
+)
+def test_a_wrong_option_is_named(options: dict, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        LossOptions(**options)
+
+
+def test_reconstruction_asks_no_judge() -> None:
+    options = LossOptions(objective="reconstruction")
+    assert not options.judged_for_realism and not options.judged_for_appropriateness
+    assert options.reconstruction_weight == 1.0
+    assert LossOptions(objective="reconstruction", reconstruction=3.0).reconstruction_weight == 3.0
