@@ -194,14 +194,15 @@ GROUPS: Mapping[str, type] = {
 }
 """The part before the dot of an option's name."""
 
+_CHANGEABLE = {
+    "loop": "steps accumulate device devices nodes precision workers log save validate "
+    "validate_clips picture",
+    "optimiser": "lr discriminator_lr clip",
+}
 CHANGEABLE = frozenset(
-    f"loop.{name}"
-    for name in (
-        "steps accumulate device devices nodes precision workers log save validate validate_clips "
-        "picture"
-    ).split()
+    f"{group}.{name}" for group, names in _CHANGEABLE.items() for name in names.split()
 )
-"""Options that a run may change when it is resumed: they do not change what is being trained."""
+"""Options that may be changed when a run is resumed: what is learnt from what stays the same."""
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,230 @@
+"""A run from its first step to its last, or from where it was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning_fabric import Fabric
+
+from perreactor_model.training.batch import Batch
+from perreactor_model.training.checkpoints import (
+    BEST,
+    LAST,
+    options_of,
+    read_checkpoint,
+    refuse_other_data,
+    refuse_other_options,
+    sweep,
+    write_checkpoint,
+)
+from perreactor_model.training.collating import batches
+from perreactor_model.training.items import ClipMaker
+from perreactor_model.training.options import OptionError, TrainOptions
+from perreactor_model.training.progress import Progress
+from perreactor_model.training.sampling import ClipOrder
+from perreactor_model.training.stages import build_stage
+from perreactor_model.training.stepping import Stepper, Told
+from perreactor_model.training.stopping import StopRequest, stop_requests
+from perreactor_model.training.tensorboard import Board
+from perreactor_model.training.validation import Validation
+from perreactor_model.training.watch import JudgeWatch, refuse_nonfinite
+
+if TYPE_CHECKING:
+    from perreactor_model.preparation.prepared import PreparedCorpus, PreparedSplit
+
+TRAIN, HELD_OUT = "train", "val"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `step`: steps done; `best`: FRCorr on held-out clips, None if unscored."""
+
+    step: int
+    best: float | None
+    stopped_by: int | None = None
+    """The signal that asked it to end early."""
+
+
+class Run:
+    """One process of a run. Make it after `fabric.launch()`, then call `go`."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        options: TrainOptions,
+        corpus: PreparedCorpus,
+        folder: Path,
+        gag: Path | None = None,
+    ) -> None:
+        """Goes on from `folder`/last.ckpt where that is.
+
+        Raises OptionError, CheckpointError and OSError for what the user can put right.
+        """
+        self._fabric, self.options, self._folder = fabric, options, folder
+        self._corpus = corpus
+        loop = options.loop
+        self._maker = ClipMaker(_split(corpus, TRAIN), options)
+        self._order = ClipOrder(self._maker.items, loop.seed)
+        content = None
+        if (folder / LAST).is_file():
+            content = self._resumable(folder / LAST)
+        # A resumed run needs its GAG no more: its networks are in the checkpoint.
+        stage = build_stage(options, gag if content is None else None)
+        self.stepper = Stepper(stage, options, fabric)
+        self.step = 0
+        self.best: float | None = None
+        self._watch = JudgeWatch()
+        if content is not None:
+            self._load(content)
+        self._first = fabric.is_global_zero
+        self._validation = (
+            Validation(_split(corpus, HELD_OUT), options) if loop.validate and self._first else None
+        )
+        self._told: list[Told] = []
+
+    def go(self) -> Outcome:
+        """Train until the last step, or until somebody asks to stop."""
+        loop = self.options.loop
+        if self._first:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sweep(self._folder)
+        progress = Progress(self._folder, self.step, loop.steps, self._first)
+        board = Board(self._folder if self._first else None, self.step)
+        asked = StopRequest()
+        clips = self._batches()
+        try:
+            with stop_requests() as asked:
+                while self.step < loop.steps and not asked:
+                    share = [next(clips) for _ in range(loop.accumulate)]
+                    self._told.append(self.stepper.step(share, self.step))
+                    self.step += 1
+                    progress.step()
+                    self._after(share[-1], progress, board)
+            if self.step % loop.save or asked:
+                self._save(LAST)
+        finally:
+            clips.close()
+            board.close()
+            progress.close()
+        return Outcome(self.step, self.best, asked.signal)
+
+    def _batches(self) -> Iterator[Batch]:
+        loop, fabric = self.options.loop, self._fabric
+        shares = (
+            self._order.share(
+                step, loop.batch, fabric.global_rank, fabric.world_size, part, loop.accumulate
+            )
+            for step in range(self.step, loop.steps)
+            for part in range(loop.accumulate)
+        )
+        return batches(self._maker, shares, fabric.device, loop.workers)
+
+    def _after(self, batch: Batch, progress: Progress, board: Board) -> None:
+        """What is due after a step: a line, a score, a picture, a checkpoint."""
+        loop, step = self.options.loop, self.step
+        last = step == loop.steps
+        if _due(step, loop.log, last):
+            told = self._means()
+            progress.line(step, told)
+            board.scalars("train", told, step)
+            for warning in self._watch.look(told):
+                progress.say(f"perreactor: warning: step {step}: {warning}")
+        if _due(step, loop.picture, last) and self._first:
+            board.reactions(self.stepper, batch, step)
+        if _due(step, loop.validate, last):
+            self._validate(progress, board)
+        if _due(step, loop.save, last):
+            self._save(LAST)
+
+    def _means(self) -> dict[str, float]:
+        """Means since the last line over all processes. Raises TrainingStopped at NaN."""
+        names = list(self._told[0])
+        table = torch.stack([torch.stack([told[name] for name in names]) for told in self._told])
+        table = self._fabric.all_reduce(table, reduce_op="mean")
+        for row, values in enumerate(table.tolist()):
+            step = self.step - len(self._told) + row + 1
+            refuse_nonfinite(step, dict(zip(names, values, strict=True)), self._precision)
+        self._told.clear()
+        return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+
+    @property
+    def _precision(self) -> str:
+        return self.options.loop.precision
+
+    def _validate(self, progress: Progress, board: Board) -> None:
+        """Score the generator on held-out clips; the first process does, the others wait."""
+        self._refuse_broken()
+        if self._validation is not None:
+            told = self._validation.score(self.stepper, self.step)
+            board.scalars("held_out", told, self.step)
+            score = told["FRCorr"]
+            better = self.best is None or score > self.best
+            progress.line(self.step, told, held_out=True)
+            progress.say(
+                f"step {self.step}: held-out FRCorr {score:.4f}"
+                + (", the best so far" if better else f" (best {self.best:.4f})")
+            )
+            if better:
+                self.best = score
+                self._save(BEST)
+        self._fabric.barrier()
+
+    def _refuse_broken(self) -> None:
+        """Steps that no line has told of yet must be sound before anything is kept of them."""
+        if self._told:
+            total = sum(sum(value for value in told.values()) for told in self._told)
+            if not bool(torch.isfinite(torch.as_tensor(total))):
+                self._means()
+
+    def _save(self, name: str) -> None:
+        self._refuse_broken()
+        if not self._first:
+            return
+        cuda = self._fabric.device.type == "cuda"
+        training: dict[str, Any] = {
+            "options": self.options.to_dict(),
+            "data": self._corpus.key,
+            "step": self.step,
+            "best": self.best,
+            "watch": self._watch.state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self._fabric.device) if cuda else None,
+            **self.stepper.state(),
+        }
+        write_checkpoint(
+            self._folder / name, self.stepper.stage.generator, self.stepper.weights(), training
+        )
+
+    def _resumable(self, path: Path) -> dict[str, Any]:
+        content = read_checkpoint(path)
+        refuse_other_options(self.options, options_of(content), str(path))
+        refuse_other_data(self._corpus.key, content["training"]["data"], str(path))
+        return content
+
+    def _load(self, content: dict[str, Any]) -> None:
+        training = content["training"]
+        self.stepper.load(training, content["state_dict"])
+        self.step, self.best = training["step"], training["best"]
+        self._watch.load(training["watch"])
+        torch.set_rng_state(training["random"])
+        if self._fabric.device.type == "cuda" and training["random_cuda"] is not None:
+            torch.cuda.set_rng_state(training["random_cuda"], self._fabric.device)
+
+
+def _due(step: int, every: int, last: bool) -> bool:
+    return bool(every) and (step % every == 0 or last)
+
+
+def _split(corpus: PreparedCorpus, name: str) -> PreparedSplit:
+    """Raises OptionError where the corpus has no such split."""
+    if name not in corpus.splits:
+        raise OptionError(
+            f"the prepared corpus in {corpus.folder} has no split '{name}' (it has "
+            f"{', '.join(corpus.splits) or 'none'}): training needs '{TRAIN}', and '{HELD_OUT}' "
+            "unless loop.validate=0"
+        )
+    return corpus.splits[name]

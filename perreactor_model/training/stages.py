@@ -1,0 +1,64 @@
+"""What the loop needs to know of a stage: its networks, made from options and a seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from perreactor_model.networks.generator import ReactionGenerator
+from perreactor_model.training.batch import Batch
+from perreactor_model.training.checkpoints import personal_start
+from perreactor_model.training.generic_stage import GenericStage, Reactions
+from perreactor_model.training.judging import Judges, Losses
+from perreactor_model.training.options import TrainOptions
+from perreactor_model.training.personal_stage import PersonalStage
+
+
+class Stage(Protocol):
+    """GAG's or PAG's half of a step; `GenericStage` and `PersonalStage` are the two."""
+
+    generator: ReactionGenerator
+    judges: Judges
+
+    def react(self, batch: Batch) -> Reactions:
+        """Reactions to a batch."""
+
+    def discriminator_losses(
+        self, batch: Batch, made: Reactions, step: int
+    ) -> tuple[Losses, dict[str, Tensor]]:
+        """Losses of the judges, and shares of what they got right."""
+
+    def generator_losses(self, batch: Batch, made: Reactions, step: int) -> Losses:
+        """Losses of the generator."""
+
+
+def build_stage(options: TrainOptions, gag: Path | None) -> GenericStage | PersonalStage:
+    """New networks on the CPU; those of stage 2 begin where the GAG ended (`gag`).
+
+    None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them.
+
+    The same options give the same weights. Raises CheckpointError for a GAG that does not fit.
+    """
+    torch.manual_seed(options.loop.seed)
+    if options.stage == "gag":
+        generator = ReactionGenerator(options.model)
+        return GenericStage(generator, options.loss, options.discriminator)
+    if gag is None:
+        generator = ReactionGenerator(options.model)
+        return PersonalStage(generator, options.loss, options.discriminator)
+    generator, realism = personal_start(gag, options)
+    stage = PersonalStage(generator, options.loss, options.discriminator)
+    known = stage.judges.realism
+    # The paper takes D_R over from stage 1; one of another size begins anew.
+    if known is not None and _fits(known.state_dict(), realism):
+        known.load_state_dict(realism)
+    return stage
+
+
+def _fits(expected: dict[str, Tensor], found: dict[str, Tensor]) -> bool:
+    return expected.keys() == found.keys() and all(
+        expected[name].shape == found[name].shape for name in expected
+    )

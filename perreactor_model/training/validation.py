@@ -1,0 +1,80 @@
+"""How good a generator in training is, on clips that nobody learns from.
+
+FRCorr, corrected as in `metrics`, decides which checkpoint is the best: over all listeners'
+fitting reactions for GAG, over those of the listener itself for PAG. Beside it, what the
+discriminators know of held-out clips: a judge that knows only those it has learnt by heart teaches
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from perreactor_model.training.collating import batches
+from perreactor_model.training.items import ClipMaker
+from perreactor_model.training.options import TrainOptions
+from perreactor_model.training.sampling import ClipOrder
+from perreactor_model.training.stepping import Stepper
+
+if TYPE_CHECKING:
+    from perreactor_model.preparation.prepared import PreparedSplit
+
+_SAMPLES = 4
+_ROWS = 0x5C0
+_JUDGED_BATCHES = 4
+
+
+class Validation:
+    """Scores a generator on the same clips with the same noise each time."""
+
+    def __init__(self, split: PreparedSplit, options: TrainOptions) -> None:
+        """Raises OptionError where the split allows no clip."""
+        self._split = split
+        self._personal = options.stage == "pag"
+        self._seed, self._batch = options.loop.seed, options.loop.shares
+        self._mode = "offline" if options.data.latents == "offline" else "stream"
+        self._maker = ClipMaker(split, options, held_out=True)
+        key = np.random.SeedSequence((self._seed, _ROWS))
+        shuffled = np.random.Generator(np.random.Philox(key)).permutation(len(split.pairs))
+        self.rows = np.sort(shuffled[: options.loop.validate_clips])
+
+    def score(self, stepper: Stepper, step: int) -> dict[str, float]:
+        """FRCorr, and losses and shares of the judges, each a mean over held-out clips."""
+        return {"FRCorr": self._frcorr(stepper), **self._judged(stepper, step)}
+
+    def _frcorr(self, stepper: Stepper) -> float:
+        from perreactor_model.evaluation.predicting import predict
+        from perreactor_model.metrics.evaluation import evaluate
+
+        generator = stepper.stage.generator
+        average = stepper.average
+        if average:
+            average.swap()
+        stepper.stage.eval()
+        try:
+            predictions = predict(
+                generator,
+                self._split,
+                samples=_SAMPLES,
+                seed=self._seed,
+                personal=self._personal,
+                mode=self._mode,
+                rows=self.rows,
+            )
+        finally:
+            stepper.stage.train()
+            if average:
+                average.swap()
+        table = evaluate(predictions, ("corrected",), ("FRCorr",))["corrected"]
+        score = table["PMAFRG"]["FRCorr"] if self._personal else table["FRCorr"]
+        return 0.0 if score is None else float(score)
+
+    def _judged(self, stepper: Stepper, step: int) -> dict[str, float]:
+        order = ClipOrder(self._maker.items, self._seed)
+        shares = [order.share(index, self._batch, 0, 1) for index in range(_JUDGED_BATCHES)]
+        device = next(stepper.stage.parameters()).device
+        told = [stepper.judged(batch, step) for batch in batches(self._maker, shares, device)]
+        return {name: float(torch.stack([each[name] for each in told]).mean()) for name in told[0]}
