@@ -44,8 +44,10 @@ COMMANDS = {
     "profile": Command(
         "perreactor_model.cli.profile", "make listener profiles from people, and look at them"
     ),
+    "train": Command("perreactor_model.cli.train", "train GAG, then PAG, on a prepared corpus"),
     "metrics": Command("perreactor_model.cli.metrics", "score predictions, exactly and fast"),
     "generate": Command("perreactor_model.cli.generate", "generate reactions to a recording"),
+    "export": Command("perreactor_model.cli.export", "make a bundle from a trained checkpoint"),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),

@@ -28,9 +28,12 @@ class ConfigError(ValueError):
 class ModelConfig:
     """What has to be known to build the networks and to size the caches of the stream.
 
-    `feature_size` is the width of tokens, latents and patterns; `window` the number of speaker
-    frames a streamed reaction may depend on; `decoder_layers` layers in each decoder; `beta` the
-    weight of the personal pattern (Eq. 7); `pattern_exponent` is K, so a history is split into
+    `feature_size` is the width of tokens, latents and patterns; `heads` of each attention;
+    `feed_forward` the width between two layers; `window` the number of speaker frames a streamed
+    reaction may depend on; `decoder_layers` layers in each `decoder`, which is `aligned` or
+    `paper`; `beta` the weight of the personal pattern (Eq. 7); `visual_input` what is seen of the
+    speaker, `face_image` (then `visual_channels` wide, of `image_size` pixels) or
+    `facial_attributes`; `audio_rate` in Hz; `pattern_exponent` is K, so a history is split into
     2**K segments; `pattern_input` what a row of a history holds.
     """
 

@@ -19,6 +19,7 @@ from perreactor_model.networks.checkpoint import (
     CheckpointError,
     generator_from_content,
     is_checkpoint,
+    read_content,
 )
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.training.options import CHANGEABLE, TrainOptions
@@ -51,13 +52,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises CheckpointError for another file and FileNotFoundError for none.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # torch raises half a dozen types for a file it cannot read
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not is_checkpoint(content) or "training" not in content:
+    content = read_content(path)
+    if not isinstance(content, dict) or not is_checkpoint(content) or "training" not in content:
         raise CheckpointError(f"{path} is no checkpoint of a training run")
     if content["training"]["format"] != TRAINING_FORMAT:
         raise CheckpointError(
@@ -143,13 +139,8 @@ def personal_start(gag: Path, options: TrainOptions) -> tuple[ReactionGenerator,
 
 def _gag_content(gag: Path) -> dict[str, Any]:
     """Any checkpoint of a generator serves; one of a run of stage 2 is surely a mistake."""
-    try:
-        content = torch.load(gag, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise CheckpointError(f"{gag} cannot be read as a checkpoint: {error}") from error
-    if not is_checkpoint(content):
+    content = read_content(gag)
+    if not isinstance(content, dict) or not is_checkpoint(content):
         raise CheckpointError(f"{gag} is no checkpoint: give best.ckpt of `perreactor train gag`")
     if content.get("training", {}).get("options", {}).get("stage") == "pag":
         raise CheckpointError(

@@ -7,7 +7,7 @@ to be sent or to fit into a container's shared memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def batches(
     shares: Iterable[Sequence[tuple[int, int]]],
     device: torch.device,
     workers: int = 0,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """The batch of each share (epochs and items), in order, built by `workers` threads."""
 
     def build(share: Sequence[tuple[int, int]]) -> Batch:

@@ -32,5 +32,7 @@ def stream_noise(
     rho = math.exp(-1.0 / (FRAME_RATE * seconds))
     gain = math.sqrt(1.0 - rho**2)
     drawn[:, 0] /= gain
-    wandering: np.ndarray = lfilter(np.float32([gain]), np.float32([1.0, -rho]), drawn, axis=1)
+    wandering: np.ndarray = lfilter(
+        np.array([gain], np.float32), np.array([1.0, -rho], np.float32), drawn, axis=1
+    )
     return wandering.astype(np.float32, copy=False)

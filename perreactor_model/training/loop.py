@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ class Run:
             progress.close()
         return Outcome(self.step, self.best, asked.signal)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Generator[Batch, None, None]:
         loop, fabric = self.options.loop, self._fabric
         shares = (
             self._order.share(
@@ -144,12 +144,13 @@ class Run:
         """Means since the last line over all processes. Raises TrainingStopped at NaN."""
         names = list(self._told[0])
         table = torch.stack([torch.stack([told[name] for name in names]) for told in self._told])
-        table = self._fabric.all_reduce(table, reduce_op="mean")
-        for row, values in enumerate(table.tolist()):
+        shared = self._fabric.all_reduce(table, reduce_op="mean")
+        assert isinstance(shared, torch.Tensor)
+        for row, values in enumerate(shared.tolist()):
             step = self.step - len(self._told) + row + 1
             refuse_nonfinite(step, dict(zip(names, values, strict=True)), self._precision)
         self._told.clear()
-        return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+        return dict(zip(names, shared.mean(dim=0).tolist(), strict=True))
 
     @property
     def _precision(self) -> str:
