@@ -1,5 +1,6 @@
 """Small bundles for tests of everything that needs networks; made once a session."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.networks.config import ModelConfig
+from perreactor_model.preparation.prepared import PreparedCorpus
 
 TINY = ModelConfig(
     feature_size=32,
@@ -51,3 +53,15 @@ def tiny_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The paper's decoder; sees the face's pixels."""
 
     return _make(tmp_path_factory, "tiny_paper", replace(TINY, decoder="paper"))
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
+    """A prepared corpus of simulated people: three splits, three sessions of 12 s each."""
+    path = Path(__file__).with_name("tiny_corpus.py")
+    spec = importlib.util.spec_from_file_location("tiny_corpus", path)
+    assert spec is not None and spec.loader is not None
+    builder = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(builder)
+    corpus: PreparedCorpus = builder.make_tiny_corpus(tmp_path_factory.mktemp("prepared"))
+    return corpus

@@ -1,0 +1,1 @@
+"""What a trained generator does on recordings that nobody learnt from, and how good that is."""

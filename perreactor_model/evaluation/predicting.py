@@ -1,0 +1,163 @@
+"""Reactions of a generator to the pairs of a prepared split, ready to be judged by `metrics`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perreactor_model.contract import ATTRIBUTE_COUNT
+from perreactor_model.metrics.predictions import Predictions
+from perreactor_model.networks.decoders import AlignedDecoder
+from perreactor_model.networks.generator import ReactionGenerator
+from perreactor_model.preparation.prepared import PreparedSplit
+from perreactor_model.streaming.noise import LatentNoise
+
+MODES = ("offline", "stream")
+
+NOISE_SECONDS = 8.0
+"""Time constant of the stream's noise, that of the nodes by default."""
+
+HISTORY_FRAMES = 480
+"""19.2 s, the paper's."""
+
+
+class PredictionError(ValueError):
+    """Reactions that this generator or split cannot give. The message says why."""
+
+
+def predict(
+    generator: ReactionGenerator,
+    split: PreparedSplit,
+    samples: int,
+    seed: int,
+    personal: bool,
+    mode: str = "offline",
+    rows: Sequence[int] | np.ndarray | None = None,
+    history_frames: int = HISTORY_FRAMES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """`samples` reactions to each of the pairs `rows` (by default all), generic or personal.
+
+    Personal ones have the pattern of the listener's past: the newest `history_frames` of another
+    recording, never of one that fits the speaker. offline: the whole clip, one latent a sample;
+    stream: frame t from the frames up to t in the window, noise that varies slowly. The noise of a
+    pair depends on the seed, its number and the sample. Raises PredictionError.
+    """
+    if mode not in MODES:
+        raise PredictionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if mode == "stream" and not isinstance(generator.decoder_generic, AlignedDecoder):
+        raise PredictionError(
+            "the paper's decoder is streamed in blocks, which a bundle does: export it"
+        )
+    chosen = np.arange(len(split.pairs)) if rows is None else np.asarray(rows, int)
+    faces = []
+    for done, pair in enumerate(chosen.tolist()):
+        with torch.no_grad():
+            faces.append(
+                _reactions(generator, split, pair, samples, seed, personal, mode, history_frames)
+            )
+        if progress is not None:
+            progress(done + 1, len(chosen))
+    return _judged(split, chosen, faces)
+
+
+def pattern_of(
+    generator: ReactionGenerator, split: PreparedSplit, pair: int, history_frames: int
+) -> Tensor:
+    """Pattern (d,) of the listener of a pair, from its past. Raises PredictionError."""
+    pasts = split.other_recordings(pair)
+    if not len(pasts):
+        who = split.identity_names[split.listener_identity[pair]]
+        raise PredictionError(
+            f"the split '{split.name}' has no other recording of listener {who} to take a history "
+            f"from for pair {pair}: personal reactions need two sessions of each listener"
+        )
+    lengths = [split.frames(int(recording)) for recording in pasts]
+    long = [r for r, n in zip(pasts.tolist(), lengths, strict=True) if n >= history_frames]
+    # Which one is drawn by the pair's number: not always the first session of everybody.
+    recording = long[pair % len(long)] if long else int(pasts[int(np.argmax(lengths))])
+    frames = split.frames(recording)
+    past = split.history_rows(recording, max(0, frames - history_frames), frames)
+    history = torch.from_numpy(past[:, : generator.config.pattern_channels])
+    return generator.pattern(history.to(_device(generator)))
+
+
+def _reactions(
+    generator: ReactionGenerator,
+    split: PreparedSplit,
+    pair: int,
+    samples: int,
+    seed: int,
+    personal: bool,
+    mode: str,
+    history_frames: int,
+) -> np.ndarray:
+    """float32 (M, T, 83)."""
+    token = _tokens(generator, split, int(split.pairs[pair, 0]))
+    frames = token.shape[0]
+    stream = mode == "stream"
+    band = generator.config.window if stream else None
+    step = generator.distribution_of(token, band)
+    last = slice(None) if stream else slice(-1, None)
+    noise = _noise(generator, seed, pair, samples, frames if stream else 1)
+    latent = step.mean[last] + step.deviation[last] * noise.to(token.device)
+    if personal:
+        latent = generator.personalise(latent, pattern_of(generator, split, pair, history_frames))
+    latent = latent.expand(samples, frames, -1)
+    decoded = generator.decode(latent, token, personal)
+    face = torch.cat([decoded.attributes, decoded.coefficients], dim=-1)
+    return np.asarray(face.cpu().numpy(), np.float32)
+
+
+def _noise(generator: ReactionGenerator, seed: int, pair: int, samples: int, frames: int) -> Tensor:
+    """(M, frames, d); named as `perreactor generate` names its clips."""
+    seconds = math.inf if frames == 1 else NOISE_SECONDS
+    drawn = []
+    for sample in range(samples):
+        noise = LatentNoise(generator.config.feature_size, seconds, seed, f"clip_{pair}", sample)
+        drawn.append(np.stack([noise.at(frame) for frame in range(frames)]))
+    return torch.from_numpy(np.stack(drawn))
+
+
+def _tokens(generator: ReactionGenerator, split: PreparedSplit, recording: int) -> Tensor:
+    """(T, d) of a speaker."""
+    frames = split.frames(recording)
+    device = _device(generator)
+    audio = torch.from_numpy(split.speaker_audio(recording, 0, frames)).to(device)
+    heard = torch.ones(frames, dtype=torch.bool, device=device)
+    encoder = generator.frame_encoder
+    start = int(split.start[recording])
+    if generator.config.visual_input == "facial_attributes":
+        visual = torch.from_numpy(split.speaker_visual(recording, 0, frames)).to(device)
+        return encoder(visual, audio, ~visual.isnan().all(dim=-1), heard)
+    if split.face_tokens is None:
+        raise PredictionError(
+            f"the split '{split.name}' holds no features of faces, which this generator looks at: "
+            "prepare the corpus with them"
+        )
+    features = np.array(split.face_tokens[start : start + frames])
+    seen = torch.from_numpy(features).to(device)
+    return encoder.join(seen, encoder.voice(audio), heard, heard)
+
+
+def _judged(split: PreparedSplit, chosen: np.ndarray, faces: list[np.ndarray]) -> Predictions:
+    pairs = np.asarray(split.pairs)[chosen]
+    real = [split.reaction(int(r), 0, split.frames(int(r))) for r in pairs[:, 1]]
+    spoken = [split.reaction(int(r), 0, split.frames(int(r))) for r in pairs[:, 0]]
+    return Predictions.from_arrays(
+        [face[..., :ATTRIBUTE_COUNT] for face in faces],
+        [one[:, :ATTRIBUTE_COUNT] for one in real],
+        [one[:, :ATTRIBUTE_COUNT] for one in spoken],
+        np.asarray(split.appropriate)[np.ix_(chosen, chosen)],
+        split.listener_identity[chosen],
+        prediction_3dmm=[face[..., ATTRIBUTE_COUNT:] for face in faces],
+        listener_3dmm=[one[:, ATTRIBUTE_COUNT:] for one in real],
+    )
+
+
+def _device(generator: ReactionGenerator) -> torch.device:
+    return generator.distribution.tokens.device
