@@ -29,7 +29,7 @@ class LossOptions:
     appropriateness: float = 1.0
     smoothness: float = 0.01
     diversity: float = 10.0
-    diversity_scale: float = 1.0
+    diversity_scale: float = 0.5
     kl: float = 0.0
     affect: float = 0.0
     reconstruction: float = 0.0

@@ -22,8 +22,9 @@ def smoothness(reaction: Tensor, scale: Tensor) -> Tensor:
 def diversity(reaction: Tensor, scale: Tensor, width: float) -> Tensor:
     """L_div: how much alike two reactions to the same speaker are, over all pairs: 0 to 1.
 
-    exp(-d^2 / (2 width^2)) with d^2 the mean squared distance of a value, in spreads: it does not
-    depend on length or number of channels, so it has a slope where reactions really are.
+    exp(-d / width) with d the root mean squared distance of a value, in spreads: it depends neither
+    on length nor on the number of channels, has a slope where reactions really are (real ones are
+    some 0.5 apart), and, unlike a Gaussian, also where all are the same.
     """
     count = reaction.shape[1]
     if count < 2:
@@ -31,7 +32,8 @@ def diversity(reaction: Tensor, scale: Tensor, width: float) -> Tensor:
     flat = (reaction / scale).flatten(2)
     first, second = torch.triu_indices(count, count, 1, device=flat.device)
     apart = ((flat[:, first] - flat[:, second]) ** 2).mean(dim=-1)
-    return clip_mean(torch.exp(-apart / (2 * width**2)))
+    # The root of 0 has no slope; a thousandth of a spread is no difference.
+    return clip_mean(torch.exp(-(apart + 1e-6).sqrt() / width))
 
 
 def divergence(mean: Tensor, deviation: Tensor) -> Tensor:

@@ -93,6 +93,17 @@ def test_diversity_has_a_slope_at_ordinary_spread_and_does_not_depend_on_length(
     assert near == pytest.approx(far, rel=0.25)
 
 
+def test_reactions_that_are_all_but_the_same_are_pushed_apart() -> None:
+    reactions = 0.5 + 1e-4 * torch.randn(1, 3, 64, 83)
+    reactions.requires_grad_()
+    diversity(reactions, face_scale(), 0.5).backward()
+    step = reactions.grad.norm() * reactions.grad.numel() ** -0.5
+    apart = reactions.detach().clone() + 0.1 * torch.randn(1, 3, 64, 83)
+    apart.requires_grad_()
+    diversity(apart, face_scale(), 0.5).backward()
+    assert step > 0.05 * apart.grad.norm() * apart.grad.numel() ** -0.5
+
+
 def test_one_reaction_alone_is_not_alike_to_anything() -> None:
     assert float(diversity(torch.rand(2, 1, 5, 83), ONE, 1.0)) == 0.0
 
