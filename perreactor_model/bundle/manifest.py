@@ -75,10 +75,7 @@ class BundleManifest:
             faults += [f"has unknown entries {', '.join(unknown)}"] if unknown else []
             raise BundleError(f"{source} {' and '.join(faults)}")
         name = content["name"]
-        if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
-            raise BundleError(
-                f"{source}: name must be letters, digits, '_' and '-' only, not {name!r}"
-            )
+        check_bundle_name(name, source)
         if not isinstance(content["trained"], bool):
             raise BundleError(f"{source}: trained must be true or false")
         if content["au_semantics"] not in AU_SEMANTICS:
@@ -183,6 +180,12 @@ class Bundle:
         if graph not in GRAPHS:
             raise BundleError(f"a bundle has no graph {graph!r}, only {', '.join(GRAPHS)}")
         return self.path / f"{graph}.onnx"
+
+
+def check_bundle_name(name: object, source: str) -> None:
+    """Raise BundleError unless a bundle can have this name; `source` begins the message."""
+    if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
+        raise BundleError(f"{source}: name must be letters, digits, '_' and '-' only, not {name!r}")
 
 
 def read_manifest(path: Path) -> BundleManifest:

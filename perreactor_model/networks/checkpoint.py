@@ -38,15 +38,25 @@ def load_checkpoint(path: Path | str) -> ReactionGenerator:
 
     Raises CheckpointError when the file is none of ours or does not fit.
     """
+    content = read_content(path)
+    if not is_checkpoint(content):
+        raise CheckpointError(f"{path} is no perreactor checkpoint: config and state_dict missing")
+    assert isinstance(content, dict)
+    return generator_from_content(content, str(path))
+
+
+def read_content(path: Path | str) -> object:
+    """What a torch file of tensors, numbers and containers holds, on the CPU.
+
+    Raises CheckpointError for any other file, and FileNotFoundError.
+    """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen types for a file it cannot read
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not is_checkpoint(content):
-        raise CheckpointError(f"{path} is no perreactor checkpoint: config and state_dict missing")
-    return generator_from_content(content, str(path))
+    return content
 
 
 def generator_from_content(content: dict[str, Any], source: str) -> ReactionGenerator:
