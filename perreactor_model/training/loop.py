@@ -189,6 +189,11 @@ class Run:
         training: dict[str, Any] = {
             "options": self.options.to_dict(),
             "data": self._corpus.key,
+            "corpus": {
+                "mean_face": [float(value) for value in self._corpus.mean_face],
+                "au_semantics": self._corpus.au_semantics,
+                "synthetic": self._corpus.synthetic,
+            },
             "step": self.step,
             "best": self.best,
             "watch": self._watch.state(),
