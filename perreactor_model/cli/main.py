@@ -48,6 +48,9 @@ COMMANDS = {
     "metrics": Command("perreactor_model.cli.metrics", "score predictions, exactly and fast"),
     "generate": Command("perreactor_model.cli.generate", "generate reactions to a recording"),
     "export": Command("perreactor_model.cli.export", "make a bundle from a trained checkpoint"),
+    "synthesize": Command(
+        "perreactor_model.cli.synthesize", "make a corpus of simulated conversations"
+    ),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),

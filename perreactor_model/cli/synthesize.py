@@ -1,0 +1,164 @@
+"""`perreactor synthesize`: a corpus that anybody can make, in the layout of the real ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    from perreactor_model.contract import AU_SEMANTICS
+    from perreactor_model.synthesis.corpus import LAYOUTS, SPLITS, CorpusPlan
+
+    plan = CorpusPlan()
+    parser.epilog = (
+        "Nobody was recorded: people are simulated after published rules of conversation. The same "
+        "options make the same bytes. Stopped, it goes on when it is started again."
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the corpus; with --redraw an .npz"
+    )
+    parser.add_argument("--layout", choices=LAYOUTS, default=plan.layout, help="(%(default)s)")
+    parser.add_argument(
+        "--listeners", type=int, default=plan.listeners, help="people in all splits (%(default)s)"
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=plan.sessions, help="of each listener (%(default)s)"
+    )
+    parser.add_argument(
+        "--scripts", type=int, default=0, help="different ones in a split (as many as sessions)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=plan.seconds, help="of a session (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=plan.seed, help="(%(default)s)")
+    parser.add_argument(
+        "--au",
+        choices=AU_SEMANTICS,
+        default=plan.units,
+        help="action units from 0 to 1, or 0 or 1 as in REACT (%(default)s)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)"
+    )
+    parser.add_argument(
+        "--redraw",
+        type=Path,
+        metavar="DIR",
+        help="let the listeners of a corpus made earlier react anew: what no model can surpass",
+    )
+    parser.add_argument("--split", choices=tuple(SPLITS), default="test", help="for --redraw")
+    parser.add_argument("--samples", type=int, default=10, help="for --redraw (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a corpus, or redraw one. Raises ValueError and OSError."""
+    if arguments.redraw is not None:
+        return _redraw(arguments)
+    from perreactor_model.synthesis.corpus import SPLITS, CorpusPlan
+    from perreactor_model.synthesis.writing import write_corpus
+    from perreactor_model.whole_files import tidy_when_ended
+
+    plan = CorpusPlan(
+        layout=arguments.layout,
+        listeners=arguments.listeners,
+        sessions=arguments.sessions,
+        scripts=arguments.scripts,
+        seconds=arguments.seconds,
+        seed=arguments.seed,
+        units=arguments.au,
+    )
+    with _bar("session") as bar, tidy_when_ended():
+        corpus = write_corpus(plan, arguments.out, arguments.workers, bar.to)
+    sessions = {split: len(corpus.performances(split)) for split in SPLITS}
+    size = sum(path.stat().st_size for path in arguments.out.rglob("*") if path.is_file())
+    told = {
+        "folder": str(arguments.out),
+        "layout": plan.layout,
+        "listeners": {split: plan.listeners_in(split) for split in SPLITS},
+        "sessions": sessions,
+        "minutes": round(sum(sessions.values()) * plan.seconds / 60.0, 1),
+        "megabytes": round(size / 1e6, 1),
+    }
+    _tell(told, arguments.json)
+    return 0
+
+
+def _redraw(arguments: argparse.Namespace) -> int:
+    from perreactor_model.synthesis.corpus import CorpusPlanError, SyntheticCorpus
+
+    if arguments.samples < 1:
+        raise CorpusPlanError(f"{arguments.samples} samples: give 1 or more")
+    corpus = SyntheticCorpus.open(arguments.redraw)
+    rows = corpus.rows(arguments.split)
+    drawn: list[np.ndarray] = []
+    real: list[np.ndarray] = []
+    spoken: list[np.ndarray] = []
+    names: list[str] = []
+    with _bar("pair") as bar:
+        for row, (performance, mirrored) in enumerate(rows):
+            reactions = [
+                corpus.redraw(arguments.split, row, draw)[0]
+                for draw in range(1, arguments.samples + 1)
+            ]
+            drawn.append(np.stack(reactions))
+            dyad = corpus.perform(performance)
+            people = corpus.people(performance)
+            both = (dyad.speaker, dyad.listener)
+            speaker, listener = both[::-1] if mirrored else both
+            frames = corpus.plan.frames
+            real.append(listener.attributes[:frames])
+            spoken.append(speaker.attributes[:frames])
+            names.append(people[0 if mirrored else 1].name)
+            bar.to(row + 1, len(rows))
+    np.savez(
+        arguments.out,
+        prediction=np.stack(drawn),
+        listener=np.stack(real),
+        speaker=np.stack(spoken),
+        appropriate=corpus.appropriate(arguments.split),
+        identity=np.array(names),
+    )
+    _tell(
+        {"file": str(arguments.out), "pairs": len(rows), "samples": arguments.samples},
+        arguments.json,
+    )
+    return 0
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(told))
+        return
+    for name, value in told.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {number}" for key, number in value.items())
+        print(f"{name:<10} {value}")
+
+
+class _bar:
+    """A progress bar on the error output, if someone looks."""
+
+    def __init__(self, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit=unit, file=sys.stderr, disable=None, leave=False)
+
+    def __enter__(self) -> _bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def to(self, done: int, total: int) -> None:
+        """So many of so many are done."""
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
