@@ -98,7 +98,7 @@ class ClipMaker:
             chosen=chosen,
             visual=visual,
             face_token=token,
-            audio=self._rows(split.audio, speaker, first),
+            audio=split.speaker_audio(speaker, first, last),
             face_present=face,
             voice_present=voice,
             speaker=split.reaction(speaker, first, last),

@@ -24,7 +24,7 @@ from perreactor_model.training.checkpoints import (
 from perreactor_model.training.collating import batches
 from perreactor_model.training.items import ClipMaker
 from perreactor_model.training.options import OptionError, TrainOptions
-from perreactor_model.training.progress import Progress
+from perreactor_model.training.progress import Progress, summary
 from perreactor_model.training.sampling import ClipOrder
 from perreactor_model.training.stages import build_stage
 from perreactor_model.training.stepping import Stepper, Told
@@ -165,10 +165,8 @@ class Run:
             score = told["FRCorr"]
             better = self.best is None or score > self.best
             progress.line(self.step, told, held_out=True)
-            progress.say(
-                f"step {self.step}: held-out FRCorr {score:.4f}"
-                + (", the best so far" if better else f" (best {self.best:.4f})")
-            )
+            standing = "the best so far" if better else f"the best was {self.best:.4f}"
+            progress.say(f"step {self.step}: held out: {summary(told)}; {standing}")
             if better:
                 self.best = score
                 self._save(BEST)

@@ -57,11 +57,16 @@ class Progress:
         self._bar.update(1)
 
     def line(self, step: int, told: Mapping[str, float], **more: Any) -> None:
-        """Steps up to number `step` (from 1) gave these means."""
+        """Steps up to number `step` (from 1) gave these means.
+
+        With something `more` to tell them by, they go to the log only.
+        """
         if not self._speaks:
             return
         with open(self._log, "a", encoding="utf-8") as log:
             log.write(json.dumps({"step": step, **_rounded(told), **more}) + "\n")
+        if more:
+            return
         text = summary(told)
         if self._terminal:
             self._bar.set_postfix_str(text)

@@ -35,10 +35,15 @@ class Validation:
         self._split = split
         self._personal = options.stage == "pag"
         self._seed, self._batch = options.loop.seed, options.loop.shares
-        self._mode = "offline" if options.data.latents == "offline" else "stream"
+        streams = options.data.latents != "offline" and options.model.decoder == "aligned"
+        self._mode = "stream" if streams else "offline"
+        self._history = options.data.history_frames
         self._maker = ClipMaker(split, options, held_out=True)
+        pairs = list(range(len(split.pairs)))
+        if self._personal:
+            pairs = [pair for pair in pairs if len(split.other_recordings(pair))]
         key = np.random.SeedSequence((self._seed, _ROWS))
-        shuffled = np.random.Generator(np.random.Philox(key)).permutation(len(split.pairs))
+        shuffled = np.random.Generator(np.random.Philox(key)).permutation(pairs)
         self.rows = np.sort(shuffled[: options.loop.validate_clips])
 
     def score(self, stepper: Stepper, step: int) -> dict[str, float]:
@@ -63,6 +68,7 @@ class Validation:
                 personal=self._personal,
                 mode=self._mode,
                 rows=self.rows,
+                history_frames=self._history,
             )
         finally:
             stepper.stage.train()
