@@ -98,8 +98,9 @@ def write_split(
             sessions.append(each.session)
             start.append(start[-1] + len(each.attributes))
             for column, rows in _arrays(each).items():
-                table = tables.setdefault(column, _Table(place / f"{column}.npy", rows))
-                table.add(rows)
+                if column not in tables:
+                    tables[column] = _Table(place / f"{column}.npy", rows)
+                tables[column].add(rows)
     finally:
         for table in tables.values():
             table.close()
