@@ -1,6 +1,6 @@
 # perreactor: `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bundle clean
+.PHONY: help setup demo test bundle weights clean
 
 # Which interpreter makes .venv; where torch comes from; what pytest is given.
 export PYTHON TORCH_INDEX VIDEO DEMO_SECONDS
@@ -30,6 +30,10 @@ test: ## set up everything, check style and types, run all tests
 bundle: ## make the untrained bundles anew (needs torch)
 	@bootstrap/prepare.sh bundle
 	bootstrap/run perreactor bundle
+
+weights: ## train the demo's bundle from nothing (resumable; best on a GPU)
+	@bootstrap/prepare.sh bundle
+	bootstrap/run python -m perreactor_model.bundle.recipe $(WEIGHTS_ARGS)
 
 clean: ## remove everything that was set up or built
 	rm -rf .venv build install log .mypy_cache .pytest_cache .ruff_cache

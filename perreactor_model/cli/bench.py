@@ -22,6 +22,7 @@ BENCHES = (
     "evaluation",
     "analyzer",
     "actions",
+    "train",
     "all",
 )
 
@@ -106,6 +107,13 @@ def _actions(args: argparse.Namespace) -> Any:
     return importlib.import_module("perreactor_model.bench.known_actions").measure()
 
 
+def _train(args: argparse.Namespace) -> Any:
+    for name in ("torch", "lightning_fabric"):
+        if importlib.util.find_spec(name) is None:
+            return f"not measured: {name} is missing (pip install -r requirements/training.txt)"
+    return importlib.import_module("perreactor_model.bench.train").measure()
+
+
 def _missing_for_faces() -> str | None:
     for name in ("mediapipe", "skimage"):
         if importlib.util.find_spec(name) is None:
@@ -122,6 +130,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "evaluation": _judging_runner("evaluation"),
     "analyzer": _analyzer,
     "actions": _actions,
+    "train": _train,
 }
 
 
