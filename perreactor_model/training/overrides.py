@@ -130,6 +130,8 @@ def _converted(kind: Any, value: Any) -> Any:
         return tuple(
             _converted(each, part) for each, part in zip(get_args(kind), value, strict=True)
         )
+    if kind is str and isinstance(value, bool):
+        return str(value).lower()  # YAML has read the word
     if isinstance(value, (bool, list, dict)) or value is None:
         if kind is bool and isinstance(value, bool):
             return value

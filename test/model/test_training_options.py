@@ -53,6 +53,7 @@ def test_an_option_like_none_names_what_there_is() -> None:
         ("discriminator.other_listeners=false", False),
         ("loop.steps=1000", 1000),
         ("loop.precision=32", "32"),
+        ("data.history_view=true", "true"),
     ],
 )
 def test_a_value_gets_the_type_of_its_option(word: str, expected: object) -> None:
