@@ -51,6 +51,9 @@ COMMANDS = {
     "synthesize": Command(
         "perreactor_model.cli.synthesize", "make a corpus of simulated conversations"
     ),
+    "prepare": Command(
+        "perreactor_model.cli.prepare", "compute what training reads of a corpus, once"
+    ),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),

@@ -1,0 +1,94 @@
+"""`perreactor prepare`: a corpus in the shape that training reads, computed once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from perreactor_model.preparation.prepared import SPEAKER_VIEWS
+from perreactor_model.preparation.settings import MATRICES, PreparationSettings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    from perreactor_model.corpora.opening import LAYOUTS
+
+    settings = PreparationSettings()
+    parser.epilog = (
+        "The folder is named after the files and these options: what is prepared already is "
+        "found again, what has changed is prepared anew. Stopped, it goes on when started again."
+    )
+    parser.add_argument("corpus", type=Path, help="folder of the corpus")
+    parser.add_argument("--out", type=Path, help="folder for prepared corpora (CORPUS/prepared)")
+    parser.add_argument("--layout", choices=LAYOUTS, default=settings.layout, help="(%(default)s)")
+    parser.add_argument(
+        "--speaker-view",
+        choices=SPEAKER_VIEWS,
+        default=settings.speaker_view,
+        help="show the generator speakers as a face analyzer sees them, or labels (%(default)s)",
+    )
+    parser.add_argument(
+        "--matrix",
+        choices=MATRICES,
+        default=settings.matrix,
+        help="what is appropriate: the corpus's file, or equal sessions (%(default)s)",
+    )
+    parser.add_argument(
+        "--audio-rate", type=int, default=settings.audio_rate, help="Hz (%(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare. Raises ValueError and OSError."""
+    from tqdm import tqdm
+
+    from perreactor_model.preparation.preparing import prepare
+    from perreactor_model.whole_files import tidy_when_ended
+
+    settings = PreparationSettings(
+        layout=arguments.layout,
+        speaker_view=arguments.speaker_view,
+        matrix=arguments.matrix,
+        audio_rate=arguments.audio_rate,
+    )
+    cache = arguments.out or arguments.corpus / "prepared"
+    with tqdm(unit="recording", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        with tidy_when_ended():
+            prepared = prepare(arguments.corpus, cache, settings, arguments.workers, show)
+    told = {
+        "folder": str(prepared.folder),
+        "key": prepared.key,
+        "action units": prepared.au_semantics,
+        "splits": {
+            name: {
+                "pairs": len(split.pairs),
+                "people": len(split.identity_names),
+                "minutes": round(float(split.start[-1]) / 25 / 60, 1),
+            }
+            for name, split in prepared.splits.items()
+        },
+    }
+    if arguments.json:
+        print(json.dumps(told))
+        return 0
+    print(f"prepared in {told['folder']} (action units: {told['action units']})")
+    for name, split in prepared.splits.items():
+        minutes = float(split.start[-1]) / 25 / 60
+        print(
+            f"  {name:<6} {len(split.pairs):6d} pairs, {len(split.identity_names):4d} people, "
+            f"{minutes:8.1f} minutes of recordings"
+        )
+    print(f"train with: perreactor train gag --data {told['folder']} --out RUN")
+    return 0
