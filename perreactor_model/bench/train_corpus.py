@@ -39,7 +39,8 @@ def write_corpus(folder: Path, frames: int, feature_size: int) -> PreparedCorpus
     """
     seconds = frames / FRAME_RATE
     random = np.random.default_rng(0)
-    recordings, pairs, told = [], [], []
+    recordings: list[PreparedRecording] = []
+    pairs, told = [], []
     for number in range(SCRIPTS):
         script = draw_script(stream((0, number)), seconds)
         speaker = draw_persona(stream((1, number)), f"speaker_{number}")

@@ -42,35 +42,40 @@ class Step:
     words: tuple[str, ...]
 
 
-def steps_of(recipe: Mapping[str, Sequence[Any]], work: Path, out: Path) -> list[Step]:
-    """The commands, in order. Raises RecipeError for a recipe that misses or adds a stage."""
-    if set(recipe) != set(STAGES):
-        raise RecipeError(f"a recipe has the entries {', '.join(STAGES)}, not {', '.join(recipe)}")
-    corpus, prepared, gag, pag = (work / name for name in ("corpus", "prepared", "gag", "pag"))
-    begin = {
+def step_of(name: str, recipe: Mapping[str, Sequence[Any]], work: Path, out: Path) -> Step:
+    """The command of a stage. Those before it must be done: their folders are looked into."""
+    corpus, gag, pag = (work / folder for folder in ("corpus", "gag", "pag"))
+    prepared = _prepared_in(work / "prepared")
+    begin: dict[str, list[str | Path]] = {
         "synthesize": ["synthesize", "--out", corpus],
-        "prepare": ["prepare", corpus, "--out", prepared],
+        "prepare": ["prepare", corpus, "--out", work / "prepared"],
         "train_gag": ["train", "gag", "--data", prepared, "--out", gag, "--resume"],
-        "train_pag": ["train", "pag", "--gag", gag / "best.ckpt", "--data", prepared]
-        + ["--out", pag, "--resume"],
+        "train_pag": ["train", "pag", "--data", prepared, "--out", pag, "--resume", "--gag"],
         "export": ["export", pag / "best.ckpt", "--out", out],
     }
-    return [
-        Step(name, tuple(str(word) for word in [*begin[name], *recipe[name]])) for name in STAGES
-    ]
+    begin["train_pag"].append(gag / "best.ckpt")
+    return Step(name, tuple(str(word) for word in [*begin[name], *recipe[name]]))
 
 
 def follow(
-    steps: Sequence[Step], work: Path, run: Callable[[Step], None], tell: Callable[[str], None]
+    recipe: Mapping[str, Sequence[Any]],
+    work: Path,
+    out: Path,
+    run: Callable[[Step], None],
+    tell: Callable[[str], None],
 ) -> None:
-    """Run the steps that are not done yet, and remember in `work` that they are.
+    """Run the stages that are not done yet, and remember in `work` that they are.
 
-    Raises RecipeError where a step was done with other words, and whatever `run` raises.
+    Raises RecipeError for a recipe that misses or adds a stage, or where one was done with other
+    words; and whatever `run` raises.
     """
+    if set(recipe) != set(STAGES):
+        raise RecipeError(f"a recipe has the entries {', '.join(STAGES)}, not {', '.join(recipe)}")
     work.mkdir(parents=True, exist_ok=True)
-    for number, step in enumerate(steps, 1):
-        place = f"{number} of {len(steps)}, {step.name.replace('_', ' ')}"
-        done = work / f"{step.name}.done"
+    for number, name in enumerate(STAGES, 1):
+        step = step_of(name, recipe, work, out)
+        place = f"{number} of {len(STAGES)}, {name.replace('_', ' ')}"
+        done = work / f"{name}.done"
         if done.is_file():
             _refuse_other_words(step, done)
             tell(f"{place}: done already")
@@ -80,7 +85,7 @@ def follow(
         run(step)
         with replacing(done) as path:
             path.write_text(json.dumps(step.words), encoding="utf-8")
-        tell(f"{place}: {(time.monotonic() - began) / 60:.1f} minutes")
+        tell(f"{place}: took {(time.monotonic() - began) / 60:.1f} minutes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = asked.out or (asked.work / "bundle" if asked.quick else BUNDLE)
     try:
         recipe = yaml.safe_load(config_file(QUICK if asked.quick else FULL).read_text("utf-8"))
-        follow(steps_of(recipe, asked.work, out), asked.work, _run, _say)
+        follow(recipe, asked.work, out, _run, _say)
     except (RecipeError, OSError) as error:
         _say(f"error: {error}")
         return 2
@@ -111,6 +116,12 @@ def _run(step: Step) -> None:
 
 def _say(text: str) -> None:
     print(f"weights: {text}", file=sys.stderr, flush=True)
+
+
+def _prepared_in(cache: Path) -> Path:
+    """The newest prepared corpus in a cache, whose folders are named after what they hold."""
+    found = sorted(cache.glob("*/prepared.json"), key=lambda path: path.stat().st_mtime)
+    return found[-1].parent if found else cache
 
 
 def _refuse_other_words(step: Step, done: Path) -> None:

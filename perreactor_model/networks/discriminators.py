@@ -117,7 +117,8 @@ class TimedAttention(nn.Module):
         key, value = as_keys(key, self.heads), as_values(value, self.heads)
         # The reactions of a clip are rows of one product: they share the speaker.
         query = as_values(self.query(reaction).flatten(1, 2), self.heads)
-        scores = query @ key * (size // self.heads) ** -0.5
+        # Scaled before the product: of both factors, the query is by far the smaller array.
+        scores = (query * (size // self.heads) ** -0.5) @ key
         scores = scores.unflatten(-2, (count, frames)) + self._bias(frames)[:, None]
         attended = (scores.softmax(dim=-1).flatten(-3, -2) @ value).transpose(-3, -2)
         return self.out(attended.flatten(-2)).unflatten(1, (count, frames))

@@ -61,10 +61,9 @@ def test_what_is_held_for_backpropagation_is_counted_once():
 @pytest.mark.slow
 def test_a_small_race_has_all_figures():
     told = train.measure(SMALL)
-    assert told["step"]["ours_s"] > 0
-    assert told["loop"]["ratio"] == pytest.approx(
-        told["loop"]["authors_s"] / told["loop"]["ours_s"], rel=0.6
-    )
+    for name in ("step", "loop_stage_1", "loop_stage_2_encoder_frozen"):
+        assert told[name]["authors_s"] > 0
+        assert told[name]["ratio"] > 0
     assert set(told["memory_per_clip"]) == {
         "ours_in_a_batch",
         "authors_in_a_batch",

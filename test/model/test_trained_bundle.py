@@ -11,10 +11,11 @@ from perreactor_model.bundle import recipe
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.installed import config_file
 
+FULL = yaml.safe_load(config_file(recipe.FULL).read_text())
 
-def steps(work: Path) -> list[recipe.Step]:
-    told = yaml.safe_load(config_file(recipe.FULL).read_text())
-    return recipe.steps_of(told, work, work / "bundle")
+
+def follow(work: Path, run, words=FULL) -> None:
+    recipe.follow(words, work, work / "bundle", run, lambda text: None)
 
 
 class Stopped(Exception):
@@ -25,35 +26,44 @@ def test_a_recipe_that_was_interrupted_goes_on_where_it_was(tmp_path):
     run: list[str] = []
 
     def until_pag(step: recipe.Step) -> None:
-        if step.name == "train_pag" and run.count("train_gag") == 1 and "stopped" not in run:
+        if step.name == "train_pag" and "stopped" not in run:
             run.append("stopped")
             raise Stopped
         run.append(step.name)
 
     with pytest.raises(Stopped):
-        recipe.follow(steps(tmp_path), tmp_path, until_pag, lambda text: None)
-    recipe.follow(steps(tmp_path), tmp_path, until_pag, lambda text: None)
+        follow(tmp_path, until_pag)
+    follow(tmp_path, until_pag)
     assert run == ["synthesize", "prepare", "train_gag", "stopped", "train_pag", "export"]
 
 
 def test_what_was_made_with_other_words_is_not_taken_for_the_recipes(tmp_path):
-    recipe.follow(steps(tmp_path), tmp_path, lambda step: None, lambda text: None)
-    changed = [recipe.Step(step.name, (*step.words, "--seed", "9")) for step in steps(tmp_path)]
+    follow(tmp_path, lambda step: None)
     with pytest.raises(recipe.RecipeError, match="holds a synthesize made by"):
-        recipe.follow(changed, tmp_path, lambda step: None, lambda text: None)
+        follow(tmp_path, lambda step: None, {**FULL, "synthesize": ["--seed", 9]})
 
 
 def test_training_goes_from_the_corpus_to_the_bundle(tmp_path):
-    words = {step.name: step.words for step in steps(tmp_path)}
+    words: dict[str, tuple[str, ...]] = {}
+
+    def run(step: recipe.Step) -> None:
+        words[step.name] = step.words
+        if step.name == "prepare":
+            (tmp_path / "prepared" / "k3y").mkdir(parents=True)
+            (tmp_path / "prepared" / "k3y" / "prepared.json").touch()
+
+    follow(tmp_path, run)
     assert words["synthesize"][2] == words["prepare"][1]
-    assert words["train_pag"][3] == str(tmp_path / "gag" / "best.ckpt")
+    for stage in ("train_gag", "train_pag"):
+        assert words[stage][3] == str(tmp_path / "prepared" / "k3y")
+        assert "--resume" in words[stage]
+    assert str(tmp_path / "gag" / "best.ckpt") in words["train_pag"]
     assert words["export"][1] == str(tmp_path / "pag" / "best.ckpt")
-    assert "--resume" in words["train_gag"]
 
 
 def test_a_recipe_without_a_stage_is_refused(tmp_path):
     with pytest.raises(recipe.RecipeError, match="has the entries synthesize, prepare"):
-        recipe.steps_of({"synthesize": []}, tmp_path, tmp_path)
+        follow(tmp_path, lambda step: None, {"synthesize": []})
 
 
 def test_the_status_of_a_failed_command_is_passed_on(tmp_path, monkeypatch):
