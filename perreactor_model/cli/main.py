@@ -54,6 +54,9 @@ COMMANDS = {
     "prepare": Command(
         "perreactor_model.cli.prepare", "compute what training reads of a corpus, once"
     ),
+    "evaluate": Command(
+        "perreactor_model.cli.evaluate", "score a trained model as the paper's tables do"
+    ),
     "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),
