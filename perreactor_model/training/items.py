@@ -60,11 +60,8 @@ class ClipMaker:
         self._channels = options.model.pattern_channels
         self._image = options.model.visual_input == "face_image"
         self._dropout = not held_out
-        if self._image and split.faces is None and split.face_tokens is None:
-            raise OptionError(
-                "model.visual_input is face_image, but the prepared corpus holds no faces: prepare "
-                "it with faces, or train with model.visual_input=facial_attributes"
-            )
+        if self._image:
+            _refuse_faces(split, options)
         self.choices = Choices(split, options.data, personal=options.stage == "pag")
 
     @property
@@ -121,6 +118,8 @@ class ClipMaker:
             visual = self.split.speaker_visual(recording, first, last)
             return visual, None, ~np.isnan(visual).all(axis=1)
         present = np.ones(last - first, bool)
+        if self.split.face_seen is not None:
+            present = self._rows(self.split.face_seen, recording, first)
         if self.split.face_tokens is not None:
             return None, self._rows(self.split.face_tokens, recording, first), present
         assert self.split.faces is not None
@@ -168,6 +167,24 @@ class ClipMaker:
         if stream:
             return stream_noise(generator, *shape, data.noise_seconds), True
         return held_noise(generator, *shape), False
+
+
+def _refuse_faces(split: PreparedSplit, options: TrainOptions) -> None:
+    """Raises OptionError where the split holds no faces, or faces that do not fit the model."""
+    if split.face_tokens is not None:
+        size, wanted, name = split.face_tokens.shape[-1], options.model.feature_size, "feature_size"
+    elif split.faces is not None:
+        size, wanted, name = split.faces.shape[1], options.model.image_size, "image_size"
+    else:
+        raise OptionError(
+            "model.visual_input is face_image, but the prepared corpus holds no faces: prepare "
+            "it with faces, or train with model.visual_input=facial_attributes"
+        )
+    if size != wanted:
+        raise OptionError(
+            f"model.{name} is {wanted}, but the faces of the split '{split.name}' were prepared "
+            f"for {size}: give model.{name}={size}, or prepare them anew"
+        )
 
 
 def _generator(key: Key, purpose: int) -> np.random.Generator:

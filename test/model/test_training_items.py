@@ -197,6 +197,31 @@ def test_a_corpus_without_faces_cannot_train_on_them(noise: PreparedSplit) -> No
         ClipMaker(noise, options("gag", "model.visual_input=face_image"))
 
 
+def test_pictures_travel_as_bytes_and_are_seen_from_minus_1_to_1(tmp_path: Path) -> None:
+    split = corpora.make_noise_corpus(tmp_path, pixels=32).splits["train"]
+    words = ["model.visual_input=face_image", "model.image_size=32"]
+    maker = ClipMaker(split, options("gag", *words))
+    clip = maker.make(0, 0)
+    assert clip.visual is not None and clip.visual.dtype == np.uint8
+    (batch,) = batches(maker, [[(0, 0)]], CPU)
+    assert batch.visual is not None and batch.visual.shape == (1, 32, 3, 32, 32)
+    expected = clip.visual[5, 7, 9].astype(np.float32) / 127.5 - 1
+    assert np.allclose(batch.visual[0, 5, :, 7, 9].numpy(), expected, atol=1e-6)
+    with pytest.raises(OptionError, match="model.image_size is 64.*model.image_size=32"):
+        ClipMaker(split, options("gag", words[0], "model.image_size=64"))
+
+
+def test_features_of_faces_take_the_place_of_pictures(tmp_path: Path) -> None:
+    split = corpora.make_noise_corpus(tmp_path, features=16).splits["train"]
+    maker = ClipMaker(split, options("gag", "model.visual_input=face_image"))
+    clip = maker.make(0, 0)
+    assert clip.visual is None and split.face_tokens is not None
+    first = int(split.start[clip.chosen.speaker]) + clip.chosen.start
+    assert np.array_equal(clip.face_token, split.face_tokens[first : first + 32])
+    with pytest.raises(OptionError, match="model.feature_size is 32.*model.feature_size=16"):
+        ClipMaker(split, options("gag", "model.visual_input=face_image", "model.feature_size=32"))
+
+
 # --- Randomness ----------------------------------------------------------------------------------
 
 

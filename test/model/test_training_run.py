@@ -315,6 +315,29 @@ def test_a_corpus_without_held_out_clips_trains_unscored_or_not_at_all(tmp_path:
         train("gag", corpus, tmp_path / "scored", "loop.steps=1", "loop.validate=1")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model.decoder=paper", "loop.validate=2", "loop.validate_clips=4"],
+        ["model.visual_input=face_image", "model.image_size=32", "model.visual_channels=4"],
+        ["loss.adversarial=minimax", "discriminator.speaker=tokens", "loss.kl=1", "loss.affect=1"],
+        ["loss.realism=0"],
+        ["loss.appropriateness=0", "loss.reconstruction=1"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_kind_of_training_trains(words: list[str], tmp_path: Path) -> None:
+    corpus = corpora.make_noise_corpus(tmp_path, pixels=32, frames=40)
+    train("gag", corpus, tmp_path / "gag", "loop.steps=2", *words)
+    assert load_checkpoint(tmp_path / "gag" / "last.ckpt")
+    rest = [word for word in words if not word.startswith("model.")]
+    model = [f"model.{k}={v}" for k, v in model_after(tmp_path / "gag" / "last.ckpt", {}).items()]
+    gag = tmp_path / "gag" / "last.ckpt"
+    words = ["loop.steps=2", "data.history_frames=40", *rest, *model]
+    train("pag", corpus, tmp_path / "pag", *words, gag=gag)
+    assert load_checkpoint(tmp_path / "pag" / "last.ckpt")
+
+
 def test_half_precision_trains_too(noise: PreparedCorpus, tmp_path: Path) -> None:
     train("gag", noise, tmp_path, "loop.steps=5", "loop.precision=bf16")
     assert all(value.dtype != torch.bfloat16 for value in weights(tmp_path).values())

@@ -31,11 +31,14 @@ def make_noise_corpus(
     frames: int = 120,
     seed: int = 0,
     splits: tuple[str, ...] = ("train", "val"),
+    pixels: int = 0,
+    features: int = 0,
 ) -> PreparedCorpus:
     """Every listener hears every session's script; a reaction fits the speakers of its session.
 
     Recording 2k speaks and 2k + 1 listens in pair k; pair k is session k % sessions of listener
-    k // sessions.
+    k // sessions. `pixels` gives every recording pictures of that size, `features` so many
+    features of a face.
     """
     described = {}
     for number, name in enumerate(splits):
@@ -44,7 +47,7 @@ def make_noise_corpus(
         for pair in range(listeners * sessions):
             who, session = divmod(pair, sessions)
             for identity in (f"speaker {pair}", f"listener {who}"):
-                recordings.append(_recording(draw, identity, session, frames))
+                recordings.append(_recording(draw, identity, session, frames, pixels, features))
         told = np.arange(listeners * sessions) % sessions
         pairs = np.arange(2 * len(told)).reshape(-1, 2)
         described[name] = write_split(
@@ -55,7 +58,12 @@ def make_noise_corpus(
 
 
 def _recording(
-    draw: np.random.Generator, identity: str, session: int, frames: int
+    draw: np.random.Generator,
+    identity: str,
+    session: int,
+    frames: int,
+    pixels: int,
+    features: int,
 ) -> PreparedRecording:
     units = _wandering(draw, frames, 15) > 0.5
     expressions = np.exp(2 * _wandering(draw, frames, 8))
@@ -73,6 +81,8 @@ def _recording(
         coefficients=coefficients,
         observed=observed,
         audio=5 * _wandering(draw, frames, 78),
+        faces=draw.integers(0, 256, (frames, pixels, pixels, 3), np.uint8) if pixels else None,
+        face_tokens=_wandering(draw, frames, features) if features else None,
     )
 
 
