@@ -8,8 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from perreactor_model.preparation.prepared import SPEAKER_VIEWS
-from perreactor_model.preparation.settings import MATRICES, PreparationSettings
+from perreactor_model.preparation.prepared import CACHE, SPEAKER_VIEWS
+from perreactor_model.preparation.settings import (
+    FACES,
+    MATRICES,
+    PICTURES,
+    SPLITS,
+    PreparationSettings,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +40,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--matrix",
         choices=MATRICES,
         default=settings.matrix,
-        help="what is appropriate: the corpus's file, or equal sessions (%(default)s)",
+        help="what is appropriate: the corpus's file, equal sessions, or speakers' similarity; "
+        "auto is the file where there is one, else sessions (%(default)s)",
+    )
+    likeness = parser.add_mutually_exclusive_group()
+    likeness.add_argument(
+        "--threshold", type=float, help="speakers at most this far apart are similar"
+    )
+    likeness.add_argument(
+        "--per-row", type=int, metavar="K", help="the K nearest speakers are similar"
+    )
+    parser.add_argument(
+        "--splits",
+        choices=SPLITS,
+        default=settings.splits,
+        help="the corpus's own splits, or its people divided anew 60/20/20 (%(default)s)",
+    )
+    parser.add_argument(
+        "--faces",
+        choices=FACES,
+        default=settings.faces,
+        help="keep pictures of speakers' faces, or features of them; for face_image (%(default)s)",
+    )
+    parser.add_argument(
+        "--pictures",
+        choices=PICTURES,
+        default=settings.pictures,
+        help="what the videos show: faces cut out already, or scenes to find them in (%(default)s)",
+    )
+    parser.add_argument(
+        "--image-size", type=int, default=settings.image_size, help="of --faces crops (%(default)s)"
+    )
+    parser.add_argument(
+        "--encoder", metavar="CHECKPOINT", help="whose face encoder makes --faces tokens"
     )
     parser.add_argument(
         "--audio-rate", type=int, default=settings.audio_rate, help="Hz (%(default)s)"
@@ -56,10 +94,17 @@ def run(arguments: argparse.Namespace) -> int:
         layout=arguments.layout,
         speaker_view=arguments.speaker_view,
         matrix=arguments.matrix,
+        threshold=arguments.threshold,
+        per_row=arguments.per_row,
+        splits=arguments.splits,
         audio_rate=arguments.audio_rate,
+        faces=arguments.faces,
+        pictures=arguments.pictures,
+        image_size=arguments.image_size,
+        encoder=arguments.encoder,
     )
-    cache = arguments.out or arguments.corpus / "prepared"
-    with tqdm(unit="recording", file=sys.stderr, disable=None, leave=False) as bar:
+    cache = arguments.out or arguments.corpus / CACHE
+    with tqdm(unit="step", file=sys.stderr, disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

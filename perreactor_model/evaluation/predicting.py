@@ -140,8 +140,11 @@ def _tokens(generator: ReactionGenerator, split: PreparedSplit, recording: int) 
             "prepare the corpus with them"
         )
     features = np.array(split.face_tokens[start : start + frames])
+    found = heard
+    if split.face_seen is not None:
+        found = torch.from_numpy(np.array(split.face_seen[start : start + frames])).to(device)
     seen = torch.from_numpy(features).to(device)
-    return encoder.join(seen, encoder.voice(audio), heard, heard)
+    return encoder.join(seen, encoder.voice(audio), found, heard)
 
 
 def _judged(split: PreparedSplit, chosen: np.ndarray, faces: list[np.ndarray]) -> Predictions:

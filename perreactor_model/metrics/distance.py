@@ -19,6 +19,7 @@ nor what was computed before changes a digit. Of equally near neighbours the sma
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -157,6 +158,32 @@ class FacialDistance:
             sample = self._lay_out(samples[index], forward_layout)
             distance[index], nearest[index] = self._search(sample, neighbours, known[index])
         return distance, nearest
+
+    def within(self, sample: np.ndarray, rows: np.ndarray, limit: float) -> np.ndarray:
+        """Distances (K,) of a sample (T, C) to the listeners `rows`; infinity above `limit`."""
+        sequence, neighbours = self._prepare(sample, rows)
+        found = np.array([self._within(sequence, each, limit) for _, each in neighbours])
+        return np.where(found <= limit, found, np.inf)
+
+    def closest(self, sample: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+        """Which `count` of the listeners `rows` are nearest to a sample (T, C), nearest first."""
+        sequence, neighbours = self._prepare(sample, rows)
+        neighbours.sort(key=lambda each: self._estimate(sequence, each[1]))
+        best: list[tuple[float, int]] = []
+        for row, neighbour in neighbours:
+            limit = best[-1][0] if len(best) == count else np.inf
+            bisect.insort(best, (self._within(sequence, neighbour, limit), row))
+            del best[count:]
+        return np.array([row for _, row in best], np.int64)
+
+    def _prepare(
+        self, sample: np.ndarray, rows: np.ndarray
+    ) -> tuple[_Sequence, list[tuple[int, _Sequence]]]:
+        sequence = self._lay_out(sample, forward_layout)
+        neighbours = [(int(row), self._listener(int(row))) for row in rows]
+        longest = max((neighbour.frames for _, neighbour in neighbours), default=1)
+        self._work = self._work.for_frames(sequence.frames, longest)
+        return sequence, neighbours
 
     def _listener(self, row: int) -> _Sequence:
         if row not in self._prepared:

@@ -25,6 +25,8 @@ from perreactor_model.contract import (
 
 PREPARED_FORMAT = 1
 PREPARED_NAME = "prepared.json"
+CACHE = "prepared"
+"""Folder in a corpus where what is prepared of it is put, unless it is told otherwise."""
 
 SPEAKER_VIEWS = ("observed", "true")
 """What the generator is shown of the speaker: as a face analyzer sees them, or the labels."""
@@ -111,6 +113,11 @@ class PreparedSplit:
     def face_tokens(self) -> np.ndarray | None:
         """float32 (F, d): features of the face from a frozen encoder, where they were prepared."""
         return self._optional("face_tokens")
+
+    @cached_property
+    def face_seen(self) -> np.ndarray | None:
+        """bool (F,): a face was found, where faces were prepared; others hold zeros."""
+        return self._optional("face_seen")
 
     @cached_property
     def listener_identity(self) -> np.ndarray:
@@ -209,8 +216,11 @@ class PreparedCorpus:
 
 
 def open_prepared(folder: Path | str) -> PreparedCorpus:
-    """Open what `storing.write_prepared` wrote. Raises PreparedError."""
-    folder = Path(folder)
+    """Open what `prepare` wrote, by its folder, or one in which it is the only one, as the corpus.
+
+    Raises PreparedError.
+    """
+    folder = _found(Path(folder))
     path = folder / PREPARED_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -241,3 +251,14 @@ def open_prepared(folder: Path | str) -> PreparedCorpus:
         synthetic=content["synthetic"],
         au_semantics=content["au_semantics"],
     )
+
+
+def _found(folder: Path) -> Path:
+    """The folder itself, or the only prepared one in it or in its folder `prepared`."""
+    if (folder / PREPARED_NAME).is_file():
+        return folder
+    below = [*folder.glob(f"*/{PREPARED_NAME}"), *folder.glob(f"{CACHE}/*/{PREPARED_NAME}")]
+    if len(below) > 1:
+        names = ", ".join(sorted(str(path.parent) for path in below))
+        raise PreparedError(f"{folder} holds {len(below)} prepared corpora: give one of {names}")
+    return below[0].parent if below else folder

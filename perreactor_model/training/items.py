@@ -117,7 +117,10 @@ class ClipMaker:
         if not self._image:
             visual = self.split.speaker_visual(recording, first, last)
             return visual, None, ~np.isnan(visual).all(axis=1)
-        present = np.ones(last - first, bool)
+        seen = self.split.face_seen
+        present = (
+            np.ones(last - first, bool) if seen is None else self._rows(seen, recording, first)
+        )
         if self.split.face_seen is not None:
             present = self._rows(self.split.face_seen, recording, first)
         if self.split.face_tokens is not None:
