@@ -73,7 +73,7 @@ class Run:
         if (folder / LAST).is_file():
             content = self._resumable(folder / LAST)
         # A resumed run needs its GAG no more: its networks are in the checkpoint.
-        stage = build_stage(options, gag if content is None else None)
+        stage = build_stage(options, gag if content is None else None, self._face_encoder())
         self.stepper = Stepper(stage, options, fabric)
         self.step = 0
         self.best: float | None = None
@@ -202,6 +202,12 @@ class Run:
         write_checkpoint(
             self._folder / name, self.stepper.stage.generator, self.stepper.weights(), training
         )
+
+    def _face_encoder(self) -> Path | None:
+        """The checkpoint whose encoder made the corpus's features of faces, if it holds any."""
+        encoder = self._corpus.settings.get("encoder")
+        seen = self.options.model.visual_input == "face_image"
+        return Path(encoder) if encoder and seen else None
 
     def _resumable(self, path: Path) -> dict[str, Any]:
         content = read_checkpoint(path)

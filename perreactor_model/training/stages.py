@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from perreactor_model.networks.checkpoint import CheckpointError, load_checkpoint
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.training.batch import Batch
 from perreactor_model.training.checkpoints import personal_start
@@ -35,17 +36,25 @@ class Stage(Protocol):
         """Losses of the generator."""
 
 
-def build_stage(options: TrainOptions, gag: Path | None) -> GenericStage | PersonalStage:
+def build_stage(
+    options: TrainOptions, gag: Path | None, face_encoder: Path | None = None
+) -> GenericStage | PersonalStage:
     """New networks on the CPU; those of stage 2 begin where the GAG ended (`gag`).
 
     None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them.
 
-    The same options give the same weights. Raises CheckpointError for a GAG that does not fit.
+    `face_encoder` is the checkpoint whose face encoder the corpus was prepared with, where it holds
+    features of faces: it becomes the generator's, and learns nothing. The same options give the
+    same weights. Raises CheckpointError for a GAG or an encoder that does not fit.
     """
     torch.manual_seed(options.loop.seed)
     if options.stage == "gag":
         generator = ReactionGenerator(options.model)
-        return GenericStage(generator, options.loss, options.discriminator)
+        if face_encoder is not None:
+            take_face_encoder(generator, face_encoder)
+        generic = GenericStage(generator, options.loss, options.discriminator)
+        generator.frame_encoder.face.requires_grad_(face_encoder is None)
+        return generic
     if gag is None:
         generator = ReactionGenerator(options.model)
         return PersonalStage(generator, options.loss, options.discriminator)
@@ -56,6 +65,19 @@ def build_stage(options: TrainOptions, gag: Path | None) -> GenericStage | Perso
     if known is not None and _fits(known.state_dict(), realism):
         known.load_state_dict(realism)
     return stage
+
+
+def take_face_encoder(generator: ReactionGenerator, checkpoint: Path) -> None:
+    """Give the generator the face encoder of a checkpoint. Raises CheckpointError."""
+    given = load_checkpoint(checkpoint).frame_encoder.face.state_dict()
+    face = generator.frame_encoder.face
+    if not _fits(face.state_dict(), given):
+        raise CheckpointError(
+            f"the corpus was prepared with the face encoder of {checkpoint}, which is of another "
+            "kind or size than the model's: give the same model.visual_input, model.feature_size "
+            "and model.visual_channels"
+        )
+    face.load_state_dict(given)
 
 
 def _fits(expected: dict[str, Tensor], found: dict[str, Tensor]) -> bool:

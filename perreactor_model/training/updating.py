@@ -72,16 +72,14 @@ class Updater:
         """The mean over all processes, each of which has seen as many clips."""
         if self._fabric.world_size == 1:
             return
-        gradients = [
-            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            for parameter in self.parameters
-        ]
+        # What has none here has none anywhere: all processes compute the same graph.
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         mean = self._fabric.all_reduce(flat, reduce_op="mean")
         assert isinstance(mean, Tensor)
-        sizes = [parameter.numel() for parameter in self.parameters]
-        for parameter, part in zip(self.parameters, mean.split(sizes), strict=True):
-            parameter.grad = part.view_as(parameter)
+        sizes = [gradient.numel() for gradient in gradients]
+        for gradient, part in zip(gradients, mean.split(sizes), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
 def pace(options: OptimiserOptions, step: int, steps: int) -> float:

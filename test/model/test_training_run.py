@@ -315,6 +315,23 @@ def test_a_corpus_without_held_out_clips_trains_unscored_or_not_at_all(tmp_path:
         train("gag", corpus, tmp_path / "scored", "loop.steps=1", "loop.validate=1")
 
 
+def test_the_encoder_that_features_of_faces_came_from_is_kept_and_learns_nothing(
+    tmp_path: Path,
+) -> None:
+    seeing = ["model.visual_input=face_image", "model.image_size=32", "model.visual_channels=4"]
+    pictures = corpora.make_noise_corpus(tmp_path / "pictures", pixels=32, frames=40)
+    train("gag", pictures, tmp_path / "first", "loop.steps=2", *seeing)
+    encoder = tmp_path / "first" / "last.ckpt"
+    corpus = corpora.make_noise_corpus(tmp_path / "features", features=16, encoder=encoder)
+    train("gag", corpus, tmp_path / "second", "loop.steps=2", "loop.seed=3", *seeing)
+    before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
+    for name in before:
+        if name.startswith("frame_encoder.face."):
+            assert torch.equal(before[name], after[name]), name
+    with pytest.raises(CheckpointError, match="another kind or size"):
+        train("gag", corpus, tmp_path / "third", *seeing[:2], "model.visual_channels=8")
+
+
 @pytest.mark.parametrize(
     "words",
     [

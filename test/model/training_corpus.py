@@ -33,6 +33,7 @@ def make_noise_corpus(
     splits: tuple[str, ...] = ("train", "val"),
     pixels: int = 0,
     features: int = 0,
+    encoder: Path | None = None,
 ) -> PreparedCorpus:
     """Every listener hears every session's script; a reaction fits the speakers of its session.
 
@@ -53,7 +54,8 @@ def make_noise_corpus(
         described[name] = write_split(
             folder, name, recordings, pairs, told[:, None] == told[None, :]
         )
-    about = About(f"noise {seed}", {}, np.zeros(58, np.float32), True, "occurrence")
+    settings = {"encoder": str(encoder)} if encoder else {}
+    about = About(f"noise {seed}", settings, np.zeros(58, np.float32), True, "occurrence")
     return write_about(folder, described, about)
 
 
