@@ -23,8 +23,7 @@ class DiscriminatorOptions:
     frames averaged to one before D_A looks. instance_noise: standard deviation, in spreads, of the
     noise on every frame that D_R sees, real or not; it falls to `noise_floor` over `noise_steps`
     steps. Without it labels of 0 and 1 give real frames away. label_smoothing: real counts as
-    1 minus this for D_R. other_listeners: fitting reactions of other listeners are wrong for D_A^P
-    (Eq. 12 has only the listener's own, which makes the pattern tell nothing).
+    1 minus this for D_R.
     """
 
     size: int = 128
@@ -34,7 +33,6 @@ class DiscriminatorOptions:
     noise_floor: float = 0.1
     noise_steps: int = 20000
     label_smoothing: float = 0.1
-    other_listeners: bool = True
 
     def __post_init__(self) -> None:
         require_whole("discriminator.size", self.size, 4)
@@ -44,7 +42,6 @@ class DiscriminatorOptions:
         require_number("discriminator.instance_noise", self.instance_noise)
         require_number("discriminator.noise_floor", self.noise_floor)
         require_number("discriminator.label_smoothing", self.label_smoothing, 0.0, 0.45)
-        require_switch("discriminator.other_listeners", self.other_listeners)
 
     def noise_at(self, step: int) -> float:
         """Standard deviation of the instance noise in a step: falls linearly."""
@@ -53,3 +50,17 @@ class DiscriminatorOptions:
         left = 1 - step / self.noise_steps
         floor = min(self.instance_noise, self.noise_floor)
         return floor + (self.instance_noise - floor) * left
+
+
+@dataclass(frozen=True)
+class NegativesOptions:
+    """What counts as wrong for D_A^P beside the listener's own reactions that do not fit (pag).
+
+    other_listeners: fitting reactions of other listeners, too. Without them, Eq. 12 to the letter,
+    all that D_A^P sees is the listener's own, and the pattern tells it nothing. Raises OptionError.
+    """
+
+    other_listeners: bool = True
+
+    def __post_init__(self) -> None:
+        require_switch("negatives.other_listeners", self.other_listeners)

@@ -16,7 +16,7 @@ from perreactor_model.training.checked import (
     require_number,
     require_whole,
 )
-from perreactor_model.training.discriminator_options import DiscriminatorOptions
+from perreactor_model.training.discriminator_options import DiscriminatorOptions, NegativesOptions
 from perreactor_model.training.loss_options import LossOptions
 
 STAGES = ("gag", "pag")
@@ -161,6 +161,7 @@ class TrainOptions:
     data: DataOptions = field(default_factory=DataOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
+    negatives: NegativesOptions = field(default_factory=NegativesOptions)
     optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
 
@@ -189,6 +190,7 @@ GROUPS: Mapping[str, type] = {
     "data": DataOptions,
     "loss": LossOptions,
     "discriminator": DiscriminatorOptions,
+    "negatives": NegativesOptions,
     "optimiser": OptimiserOptions,
     "loop": LoopOptions,
 }

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.training.adversarial import clip_mean, judged_as
 from perreactor_model.training.batch import Batch
-from perreactor_model.training.discriminator_options import DiscriminatorOptions
+from perreactor_model.training.discriminator_options import DiscriminatorOptions, NegativesOptions
 from perreactor_model.training.generic_stage import (
     Reactions,
     decoded,
@@ -28,12 +28,13 @@ class PersonalStage(nn.Module):
         generator: ReactionGenerator,
         losses: LossOptions,
         options: DiscriminatorOptions,
+        negatives: NegativesOptions | None = None,
     ) -> None:
         super().__init__()
         self.generator = generator
         size = generator.config.feature_size
         self.judges = Judges(losses, options, speaker_size(options, generator), pattern_size=size)
-        self.losses, self.options = losses, options
+        self.losses, self.negatives = losses, negatives or NegativesOptions()
         generator.requires_grad_(False)
         generator.decoder_personal.requires_grad_(True)
         generator.pattern_encoder.requires_grad_(True)
@@ -99,7 +100,7 @@ class PersonalStage(nn.Module):
 
     def _wrong(self, batch: Batch) -> list[tuple[str, Tensor, Tensor]]:
         wrong = [("inappropriate", batch.inappropriate, batch.inappropriate_weight)]
-        if self.options.other_listeners and batch.others is not None:
+        if self.negatives.other_listeners and batch.others is not None:
             assert batch.others_weight is not None
             wrong.append(("others", batch.others, batch.others_weight))
         return wrong

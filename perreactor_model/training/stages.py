@@ -57,9 +57,9 @@ def build_stage(
         return generic
     if gag is None:
         generator = ReactionGenerator(options.model)
-        return PersonalStage(generator, options.loss, options.discriminator)
+        return PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     generator, realism = personal_start(gag, options)
-    stage = PersonalStage(generator, options.loss, options.discriminator)
+    stage = PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     known = stage.judges.realism
     # The paper takes D_R over from stage 1; one of another size begins anew.
     if known is not None and _fits(known.state_dict(), realism):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from perreactor_model.training.discriminator_options import DiscriminatorOptions
+from perreactor_model.training.discriminator_options import DiscriminatorOptions, NegativesOptions
 from perreactor_model.training.generic_stage import GenericStage
 from perreactor_model.training.loss_options import LossOptions
 from perreactor_model.training.personal_stage import PersonalStage
@@ -31,9 +31,10 @@ def generic(losses: LossOptions | None = None, options: DiscriminatorOptions = O
     return GenericStage(batches.small_generator(), losses or LossOptions(), options).train()
 
 
-def personal(losses: LossOptions | None = None, options: DiscriminatorOptions = OPTIONS):
+def personal(losses: LossOptions | None = None, negatives: NegativesOptions | None = None):
     torch.manual_seed(1)
-    return PersonalStage(batches.small_generator(), losses or LossOptions(), options).train()
+    made = batches.small_generator()
+    return PersonalStage(made, losses or LossOptions(), OPTIONS, negatives).train()
 
 
 def gradients(module: torch.nn.Module) -> set[str]:
@@ -92,7 +93,7 @@ def test_reactions_of_other_listeners_are_wrong_for_the_personal_judge_unless_sw
 ):
     batch = batches.small_batch()
     for on in (True, False):
-        stage = personal(options=dataclasses.replace(OPTIONS, other_listeners=on))
+        stage = personal(negatives=NegativesOptions(other_listeners=on))
         _, told = stage.discriminator_losses(batch, stage.react(batch), 0)
         assert ("appropriate_others" in told) is on
 
@@ -108,7 +109,7 @@ def test_a_padded_reaction_changes_nothing() -> None:
         strict=True,
     ):
         assert {k: v.item() for k, v in one.items()} == pytest.approx(
-            {k: float(v) for k, v in other.items()}, abs=1e-6
+            {k: v.item() for k, v in other.items()}, abs=1e-6
         )
 
 
@@ -179,8 +180,8 @@ def test_a_few_steps_teach_the_judge_to_tell_fitting_from_unfitting(form: str) -
     for step in range(40):
         losses, _ = stage.discriminator_losses(batch, made, step)
         loss = sum(losses.values())
-        first = float(loss) if first is None else first
+        first = loss.item() if first is None else first
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert float(loss) < 0.8 * first
+    assert loss.item() < 0.8 * first
