@@ -46,7 +46,9 @@ def face_jobs(
     """
     start = np.load(folder / "start.npy")
     if settings.faces == "tokens":
-        _make(folder / "face_tokens.npy", "<f4", (int(start[-1]), _encoder(settings.encoder)[1]))
+        _make(
+            folder / "face_tokens.npy", "<f4", (int(start[-1]), load_encoder(settings.encoder)[1])
+        )
     else:
         side = settings.image_size
         _make(folder / "faces.npy", "|u1", (int(start[-1]), side, side, 3))
@@ -78,7 +80,7 @@ def compute_faces(job: FaceJob) -> None:
     seen = np.load(job.folder / "face_seen.npy", mmap_mode="r+")
     size = job.settings.image_size
     if tokens:
-        size = _encoder(job.settings.encoder)[2]
+        size = load_encoder(job.settings.encoder)[2]
     crops: list[np.ndarray] = []
     place = job.first
     for crop in _to_length(job.recording, _crops(job, size), job.last - job.first):
@@ -163,15 +165,18 @@ def _encoded(job: FaceJob, crops: np.ndarray) -> np.ndarray:
 
     from perreactor_model.vision.preprocess import network_input
 
-    encoder, _, _ = _encoder(job.settings.encoder)
+    encoder, _, _ = load_encoder(job.settings.encoder)
     images = torch.from_numpy(np.concatenate([network_input(crop) for crop in crops]))
     with torch.inference_mode():
         return np.asarray(encoder(images).numpy())
 
 
 @lru_cache(maxsize=1)
-def _encoder(checkpoint: str | None) -> tuple[Any, int, int]:
-    """The face encoder of a checkpoint, the size of its features and of its image."""
+def load_encoder(checkpoint: str | None) -> tuple[Any, int, int]:
+    """The face encoder of a checkpoint, the size of its features and of its image.
+
+    Raises PreparedError, CheckpointError.
+    """
     assert checkpoint is not None
     import torch
 

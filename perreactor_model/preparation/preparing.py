@@ -22,7 +22,7 @@ from perreactor_model.contract import (
 from perreactor_model.corpora.opening import open_corpus
 from perreactor_model.corpora.recordings import Corpus, CorpusError, SplitIndex
 from perreactor_model.preparation.computing import Job, compute_recording, in_processes
-from perreactor_model.preparation.faces import compute_faces, face_jobs
+from perreactor_model.preparation.faces import compute_faces, face_jobs, load_encoder
 from perreactor_model.preparation.keys import MEAN_FACE, NEEDED, key_of
 from perreactor_model.preparation.matrices import appropriate_of
 from perreactor_model.preparation.prepared import (
@@ -114,6 +114,8 @@ class _Preparation:
         self._work.mkdir(parents=True, exist_ok=True)
         splits = self._corpus.splits.values()
         # What can be refused without computing anything is refused first.
+        if self._settings.faces == "tokens":
+            load_encoder(self._settings.encoder)
         fitting = {split.name: self._given_matrix(split) for split in splits}
         recordings = [
             (recording, self._part(split, number))

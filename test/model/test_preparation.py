@@ -4,6 +4,9 @@ import dataclasses
 import json
 import os
 import pickle
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,9 @@ from perreactor_model.cli.main import main
 from perreactor_model.corpora.opening import open_corpus
 from perreactor_model.corpora.reading import read_audio
 from perreactor_model.corpora.recordings import CorpusError
-from perreactor_model.preparation import PreparedCorpus, PreparedError, open_prepared
-from perreactor_model.preparation.preparing import key_of, prepare
+from perreactor_model.preparation import PreparedCorpus, PreparedError, keys, open_prepared
+from perreactor_model.preparation.keys import key_of
+from perreactor_model.preparation.preparing import prepare
 from perreactor_model.preparation.settings import PreparationSettings
 from perreactor_model.preparation.storing import whole_history
 from perreactor_model.synthesis.corpus import CorpusPlan, SyntheticCorpus
@@ -148,6 +152,46 @@ def test_stopped_at_any_recording_it_goes_on_and_ends_the_same(
     for path in whole.folder.rglob("*.npy"):
         assert (cut.folder / path.relative_to(whole.folder)).read_bytes() == path.read_bytes()
     assert not (cut.folder / "parts").exists()
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    root = written(tmp_path / "c", "mars")
+    whole = prepare(root, tmp_path / "whole", SETTINGS)
+    words = [sys.executable, "-m", "perreactor_model", "prepare", str(root)]
+    words += ["--out", str(tmp_path / "cut"), "--workers", "2"]
+    work = tmp_path / "cut" / whole.key[:16] / "parts"
+    for enough in (2, 9):
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+            while run.poll() is None and len(list(work.glob("*.npz"))) < enough:
+                time.sleep(0.005)
+            run.kill()
+    cut = prepare(root, tmp_path / "cut", SETTINGS)
+    for path in whole.folder.rglob("*.npy"):
+        assert (cut.folder / path.relative_to(whole.folder)).read_bytes() == path.read_bytes()
+    assert not (cut.folder / "parts").exists()
+
+
+def test_what_older_code_made_is_never_served(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "features.py"
+    monkeypatch.setattr(keys, "CODE", (*keys.CODE, str(code)))
+    found = set()
+    for text in ("one way", "another way", "one way"):
+        code.write_text(text)
+        found.add(key_of(open_corpus(corpus), SETTINGS))
+    assert len(found) == 2
+
+
+def test_unknown_labels_are_refused_by_name(tmp_path: Path) -> None:
+    root = written(tmp_path / "c", "mars")
+    path = next((root / "val" / "facial-attributes" / "listener").rglob("*.npy"))
+    rows = np.load(path)
+    rows[3:9, 4] = np.nan
+    np.save(path, rows)
+    with pytest.raises(CorpusError, match=f"{path.name} holds NaN"):
+        prepare(root, tmp_path / "cache", SETTINGS)
 
 
 @pytest.mark.slow
