@@ -121,7 +121,7 @@ def _evidence(prototype: _Prototype, units: Mapping[str, np.ndarray]) -> np.ndar
     groups = [np.max([units[name] for name in group], axis=0) for group in prototype.core]
     core = np.prod(groups, axis=0) ** (1 / len(groups))
     complete, weights = np.zeros_like(core), np.zeros_like(core)
-    there = np.where(core > 0, core, 1.0)
+    there = np.maximum(core, 1e-12)  # a unit that is hardly there would overflow below
     for name, weight in prototype.units.items():
         known = np.isfinite(units[name])
         complete += np.where(known, weight * np.minimum(1.0, units[name] / there), 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNITS
-from perreactor_model.synthesis.displays import UNITS_OF
+from perreactor_model.synthesis.displays import UNITS_OF, VALENCE_OF
 from perreactor_model.synthesis.motion import Course, follow, union
 from perreactor_model.synthesis.personas import Persona
 
@@ -17,6 +17,10 @@ _RISE = 0.42
 
 _HABIT = 0.55
 """How much of a favourite unit joins a movement of strength 1."""
+
+
+_MOOD = 0.7
+"""How much larger a face is that suits the own mood fully."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def act(
     fall = 1.7 * rise
     course = Course(onset, rise, max(0.1, seconds - rise - 0.5 * fall), fall)
     uneven = generator.uniform(0.85, 1.15, len(ACTION_UNITS))
-    units = strength * persona.expressivity * UNITS_OF[display] * uneven
+    suits = 1.0 + _MOOD * persona.baseline_valence * VALENCE_OF[display]
+    units = strength * suits * persona.expressivity * UNITS_OF[display] * uneven
     habit = _HABIT * strength * np.sqrt(persona.expressivity) * persona.favourites
     event = Event(display, cause, onset, course.end - onset, strength)
     return FaceAction(event, course, np.clip(union(np.clip(units, 0, 1), habit), 0.0, 1.0))

@@ -27,6 +27,7 @@ _FACES: Mapping[str, Mapping[str, float]] = {
     "disgust": {"AU4": 0.35, "AU6": 0.1, "AU7": 0.3, "AU9": 0.7, "AU10": 0.75, "AU17": 0.4},
     "anger": {"AU4": 0.8, "AU7": 0.6, "AU10": 0.15, "AU17": 0.25, "AU23": 0.65, "AU24": 0.5},
     "fear": {"AU1": 0.8, "AU2": 0.4, "AU4": 0.6, "AU25": 0.5, "AU26": 0.25},
+    "frown": {"AU4": 0.85, "AU7": 0.2, "AU15": 0.75, "AU17": 0.45, "AU24": 0.35},
     "doubt": {"AU4": 0.3, "AU14": 0.75, "AU15": 0.15, "AU17": 0.35, "AU23": 0.2},
     "thought": {"AU4": 0.5, "AU7": 0.25, "AU14": 0.3, "AU17": 0.3, "AU23": 0.45, "AU24": 0.45},
 }
@@ -44,6 +45,6 @@ UNITS_OF: Mapping[str, np.ndarray] = {name: _row(units) for name, units in _FACE
 VALENCE_OF: Mapping[str, float] = {
     "smile": 0.8, "laugh": 1.0, "closed smile": 0.6, "concern": -0.5, "sadness": -0.7,
     "surprise": 0.2, "brows up": 0.1, "disgust": -0.6, "anger": -0.7, "fear": -0.6,
-    "doubt": -0.4, "thought": -0.15,
+    "frown": -0.7, "doubt": -0.4, "thought": -0.15,
 }  # fmt: skip
 """How pleasant such a face is to make, -1..1: signs as Russell and Mehrabian (1977) have them."""

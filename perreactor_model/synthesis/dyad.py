@@ -27,6 +27,7 @@ from perreactor_model.synthesis.coefficients import coefficients_of
 from perreactor_model.synthesis.cues import Cues
 from perreactor_model.synthesis.listening import Face, react
 from perreactor_model.synthesis.motion import smooth, wander
+from perreactor_model.synthesis.observed import observe
 from perreactor_model.synthesis.personas import Persona, draw_persona
 from perreactor_model.synthesis.scripts import Script, draw_script
 from perreactor_model.synthesis.seeds import Seed, stream
@@ -49,12 +50,14 @@ _OWN, _REACTION, _COEFFICIENTS, _UNEVEN = range(4)
 class Behaviour:
     """A person in a conversation; 25 frames a second.
 
-    attributes: float32 (T, 25), true ones. coefficients: float32 (T, 58), deviation from a neutral
+    attributes: float32 (T, 25), true ones. intensities: float32 (T, 15), of the action units, also
+    where attributes hold their occurrence. coefficients: float32 (T, 58), deviation from a neutral
     face, signs of the contract. speech: what is heard. gaze: (T, 2) yaw, pitch (rad). lids: (T,)
     closure 0..1. events: what was done, when and why.
     """
 
     attributes: np.ndarray
+    intensities: np.ndarray
     coefficients: np.ndarray
     speech: SpeechTrack
     gaze: np.ndarray
@@ -122,6 +125,7 @@ def _behaviour(face: Face, own: Cues, persona: Persona, key: Seed, units: str) -
     assert attributes.shape[1] == EXPRESSION_SLICE.stop
     return Behaviour(
         attributes=attributes,
+        intensities=shown.astype(np.float32),
         coefficients=coefficients_of(face, stream(key, _COEFFICIENTS)),
         speech=speech,
         gaze=face.gaze.astype(np.float32),
@@ -140,8 +144,6 @@ def persona_history(persona: Persona, seconds: float, seed: Seed = 0) -> np.ndar
     25 attributes, rotation (rad), translation; NaN where unknown. The stranger and the script are
     drawn from the seed.
     """
-    from perreactor_model.synthesis.observed import observe
-
     numbers = _numbers(seed)
     script = draw_script(stream(numbers, 1), seconds)
     stranger = draw_persona(stream(numbers, 2), "stranger")

@@ -7,6 +7,8 @@ moment now and then.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from perreactor_model.contract import (
@@ -17,9 +19,11 @@ from perreactor_model.contract import (
     TRANSLATION_SLICE,
 )
 from perreactor_model.face_analysis.affect import derive_many
-from perreactor_model.synthesis.dyad import Behaviour
-from perreactor_model.synthesis.motion import smooth
+from perreactor_model.synthesis.motion import smooth, wander
 from perreactor_model.synthesis.seeds import Seed, stream
+
+if TYPE_CHECKING:
+    from perreactor_model.synthesis.dyad import Behaviour
 
 OBSERVED_COLUMNS = ATTRIBUTE_COUNT + 6
 """25 attributes, rotation (rad), translation."""
@@ -57,6 +61,18 @@ _HELD = {
 _SETTLING = {"AU6": 0.3, "AU9": 0.15, "AU7": 0.06}
 """Seconds that a reading takes to settle, where it takes longer than a frame."""
 
+_RESTING_QUANTILE = 0.2
+"""Of a unit's strength: the analyzer takes such a quantile of its measurements for rest."""
+
+_AT_REST = {
+    "AU4": (0.17, 1.0),
+    "AU14": (0.2, 2.0),
+    "AU15": (0.2, 2.0),
+    "AU24": (0.45, 1.7),
+    "AU25": (0.1, 2.0),
+}
+"""Unit -> size and threshold: size * max(0, noise - threshold) leaves the dead zone at rest."""
+
 _ROTATION_NOISE = np.radians(0.15)
 _TRANSLATION_NOISE = 0.01
 _LOSSES_A_MINUTE = 1.0
@@ -71,24 +87,27 @@ def observe(behaviour: Behaviour, seed: Seed, calibrate: bool = False) -> np.nda
     `calibrate`: as live, no attribute is known in the first 4 s.
     """
     generator = stream(seed)
-    true = behaviour.attributes
-    units = _readings(true[:, : len(ACTION_UNITS)], generator)
+    frames = len(behaviour.attributes)
+    units = _readings(behaviour.intensities, generator)
     for name in _UNKNOWN_IN_BLINKS:
         units[behaviour.lids > _LIDS_SEEN_CLOSED, _INDEX[name]] = np.nan
-    rows = np.empty((len(true), OBSERVED_COLUMNS))
+    rows = np.empty((frames, OBSERVED_COLUMNS))
     rows[:, : len(ACTION_UNITS)] = units
     rows[:, len(ACTION_UNITS) : ATTRIBUTE_COUNT] = derive_many(units)
-    noise = generator.standard_normal((len(true), 6))
+    noise = generator.standard_normal((frames, 6))
     pose = behaviour.coefficients[:, ROTATION_SLICE.start : TRANSLATION_SLICE.stop]
     rows[:, ATTRIBUTE_COUNT:] = pose + noise * ([_ROTATION_NOISE] * 3 + [_TRANSLATION_NOISE] * 3)
     if calibrate:
         rows[: round(CALIBRATION * FRAME_RATE), :ATTRIBUTE_COUNT] = np.nan
-    rows[_lost(len(true), generator)] = np.nan
+    rows[_lost(frames, generator)] = np.nan
     return rows.astype(np.float32)
 
 
 def _readings(true: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Units (T, 15) as they are read."""
+    # What somebody mostly does is taken for their neutral face.
+    neutral = np.quantile(true, _RESTING_QUANTILE, axis=0)
+    true = np.clip((true - neutral) / np.maximum(1.0 - neutral, 0.1), 0.0, 1.0)
     read = np.full(true.shape, np.nan)
     for name, curve in _READ.items():
         read[:, _INDEX[name]] = np.interp(true[:, _INDEX[name]], _STRENGTHS, curve)
@@ -105,6 +124,9 @@ def _readings(true: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         column = read[:, _INDEX[name]]
         # At rest noise stays in the dead zone: only what is on trembles.
         column += (column > 0.02) * deviation * generator.standard_normal(len(column))
+    noise = wander(generator, len(true), len(_AT_REST), 0.12)
+    for column, (name, (size, threshold)) in zip(noise.T, _AT_REST.items(), strict=True):
+        read[:, _INDEX[name]] += size * np.maximum(0.0, column - threshold)
     return np.clip(read, 0.0, 1.0)
 
 

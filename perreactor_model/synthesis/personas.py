@@ -181,11 +181,11 @@ def draw_persona(generator: np.random.Generator, name: str) -> Persona:
     deep = generator.random() < 0.5
     return Persona(
         name=name,
-        expressivity=round(float(draw(0.3, 1.3)), 3),
+        expressivity=round(float(draw(0.4, 1.4)), 3),
         mimicry_gain=round(float(draw(0.1, 0.8)), 3),
-        mimicry_lag=round(float(draw(0.3, 1.0)), 3),
+        mimicry_lag=round(float(draw(0.4, 1.2)), 3),
         backchannel_rate=round(float(draw(2.0, 18.0)), 2),
-        baseline_valence=round(float(draw(-0.45, 0.6)), 3),
+        baseline_valence=round(float(draw(-0.6, 0.7)), 3),
         head_motion=round(float(draw(0.4, 1.6)), 3),
         blink_rate=round(float(draw(8.0, 28.0)), 2),
         gaze_aversion=round(float(draw(0.05, 0.4)), 3),

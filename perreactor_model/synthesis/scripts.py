@@ -188,7 +188,7 @@ def _moments(generator: np.random.Generator, seconds: float, phrases: list[Phras
         # Not the same twice in a row: a new moment is news.
         left = shares * [kind != last for kind in kinds]
         last = str(generator.choice(kinds, p=left / left.sum()))
-        length = generator.uniform(1.6, 3.6)
+        length = generator.uniform(1.1, 2.6)
         strength = generator.uniform(0.55, 1.0)
         moments.append(Moment(phrase.role, _round(onset), _round(length), last, _round(strength)))
         free_from = onset + length + generator.gamma(2.0, 0.5)

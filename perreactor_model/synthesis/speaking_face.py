@@ -15,6 +15,7 @@ import numpy as np
 from perreactor_model.synthesis.actions import FaceAction, act, perform
 from perreactor_model.synthesis.cues import Cues
 from perreactor_model.synthesis.personas import Persona
+from perreactor_model.synthesis.rules.emphasis import searching, underlining
 from perreactor_model.synthesis.rules.head_motion import beats, sway
 from perreactor_model.synthesis.rules.questions import asking
 from perreactor_model.synthesis.rules.turn_taking import holds_turn
@@ -37,7 +38,10 @@ _USUAL = 0.75
 _TIMING = 0.12
 """Seconds by which a performance is off its script (standard deviation)."""
 
-_PHRASES, _SYLLABLES, _MOMENTS, _QUESTIONS, _SWAY, _BEATS = range(6)
+_FACE_AHEAD = 0.25
+"""Seconds by which a teller's face begins before the words that it goes with."""
+
+_PHRASES, _SYLLABLES, _MOMENTS, _QUESTIONS, _SWAY, _BEATS, _EMPHASIS, _SEARCHING = range(8)
 
 
 def perform_script(script: Script, role: int, persona: Persona, seed: Seed, frames: int) -> Cues:
@@ -46,6 +50,8 @@ def perform_script(script: Script, role: int, persona: Persona, seed: Seed, fram
     faces, moments = _tell(script.moments_of(role), persona, stream(seed, role, _MOMENTS))
     faces += asking(phrases, persona, stream(seed, role, _QUESTIONS))
     syllables = utter(phrases, moments, persona, stream(seed, role, _SYLLABLES))
+    faces += underlining(syllables, persona, stream(seed, role, _EMPHASIS))
+    faces += searching(phrases, persona, stream(seed, role, _SEARCHING))
     head = sway(frames, persona, stream(seed, role, _SWAY))
     head += beats(syllables, frames, persona, stream(seed, role, _BEATS))
     return Cues(
@@ -86,7 +92,8 @@ def _tell(
         display = usual if generator.random() < _USUAL else other
         strength = min(1.0, moment.strength * float(generator.uniform(0.85, 1.15)))
         onset = max(0.0, moment.onset + off)
-        faces.append(act(persona, generator, display, moment.kind, onset, moment.seconds, strength))
+        first = onset - _FACE_AHEAD
+        faces.append(act(persona, generator, display, moment.kind, first, moment.seconds, strength))
         visible = min(1.0, strength * (0.5 + 0.5 * min(1.0, persona.expressivity)))
         shown.append(dataclasses.replace(moment, onset=onset, strength=visible))
     return faces, tuple(sorted(shown, key=lambda moment: moment.onset))

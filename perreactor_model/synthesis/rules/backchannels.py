@@ -17,12 +17,19 @@ import numpy as np
 
 from perreactor_model.contract import FRAME_RATE
 from perreactor_model.synthesis.actions import Event, FaceAction, act
+from perreactor_model.synthesis.choosing import preferred
 from perreactor_model.synthesis.cues import Cues
 from perreactor_model.synthesis.personas import Persona
 from perreactor_model.synthesis.rules.turn_taking import INVITATIONS_A_MINUTE, invitations
 
-_COMPANIONS = {"": 0.40, "closed smile": 0.25, "brows up": 0.2, "thought": 0.15}
-"""What the face does with a nod."""
+_FACES = {"closed smile": 0.25, "smile": 0.2, "brows up": 0.25, "thought": 0.15, "frown": 0.15}
+"""What the face does at the end of a phrase, before mood and favourite units are counted in."""
+
+_FACE_CHANCE = 0.7
+"""Share of the phrase ends; nods come at the persona's own rate."""
+
+_MOOD = 5.0
+"""Much: nothing that is told asks for one of them."""
 
 _DEPTH = np.radians(5.5)
 
@@ -61,14 +68,18 @@ def backchannels(
         happens, hummed = generator.random() < min(0.95, chance), generator.random() < 0.25
         cycles, frequency = int(generator.integers(1, 4)), float(generator.uniform(1.8, 3.0))
         depth = _DEPTH * persona.head_motion**0.6 * float(generator.uniform(0.75, 1.3))
-        companion = str(generator.choice(list(_COMPANIONS), p=list(_COMPANIONS.values())))
-        strength = float(generator.uniform(0.3, 0.55))
-        if not happens or own.talks_at(onset):
+        answered = generator.random() < _FACE_CHANCE
+        display = preferred(_FACES, _MOOD, persona, generator)
+        strength = float(generator.uniform(0.5, 0.9))
+        face = act(persona, generator, display, "phrase end", onset, 1.3, strength)
+        if own.talks_at(onset):
+            continue
+        if answered:
+            faces.append(face)
+        if not happens:
             continue
         event = Event("nod", "phrase end", onset, cycles / frequency, depth)
         nods.append(Nod(event, cycles, frequency, depth))
-        if companion:
-            faces.append(act(persona, generator, companion, "phrase end", onset, 1.3, strength))
         if hummed:
             hums.append(onset)
     return Backchannels(tuple(nods), tuple(faces), tuple(hums))

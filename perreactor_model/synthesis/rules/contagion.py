@@ -13,23 +13,26 @@ from __future__ import annotations
 import numpy as np
 
 from perreactor_model.synthesis.actions import FaceAction, act
+from perreactor_model.synthesis.choosing import preferred
 from perreactor_model.synthesis.cues import Cues
-from perreactor_model.synthesis.displays import UNITS_OF, VALENCE_OF
 from perreactor_model.synthesis.personas import Persona
 
 ANSWERS = {
-    "funny": {"smile": 5.0, "laugh": 3.0, "closed smile": 1.5},
-    "sad": {"concern": 5.0, "sadness": 3.5, "thought": 0.5},
-    "surprising": {"surprise": 5.0, "brows up": 3.5, "smile": 0.6},
-    "annoying": {"anger": 4.5, "thought": 2.5, "doubt": 1.0},
-    "disgusting": {"disgust": 6.0, "doubt": 1.0, "laugh": 0.5},
-    "frightening": {"fear": 5.0, "concern": 2.5, "surprise": 1.0},
-    "doubtful": {"doubt": 4.5, "thought": 3.0, "brows up": 1.0},
+    "funny": {"smile": 4.5, "laugh": 3.0, "closed smile": 2.5},
+    "sad": {"concern": 5.0, "sadness": 2.0, "thought": 2.0},
+    "surprising": {"brows up": 4.0, "surprise": 3.5, "smile": 1.2},
+    "annoying": {"thought": 4.0, "anger": 2.5, "concern": 2.0},
+    "disgusting": {"disgust": 4.5, "doubt": 2.0, "laugh": 0.6},
+    "frightening": {"concern": 4.0, "fear": 2.5, "surprise": 2.0},
+    "doubtful": {"thought": 4.0, "doubt": 2.5, "brows up": 2.5},
 }
 """Kind of moment -> display -> how likely, before the person's own ways are counted in."""
 
-_STAYS_STILL = 0.08
-_LATENCY_SPREAD = 0.22
+_MOOD = 2.0
+"""Little: what is told decides."""
+
+_STAYS_STILL = 0.18
+_LATENCY_SPREAD = 0.3
 
 
 def answers(
@@ -39,10 +42,10 @@ def answers(
     faces = []
     for moment in other.moments:
         latency = persona.mimicry_lag * float(generator.lognormal(0.0, _LATENCY_SPREAD))
-        seconds = moment.seconds * float(generator.uniform(0.75, 1.15))
-        strength = min(1.0, moment.strength * float(generator.uniform(0.75, 1.2)))
+        seconds = moment.seconds * float(generator.uniform(0.7, 1.4))
+        strength = min(1.0, moment.strength * float(generator.uniform(0.55, 1.25)))
         still = generator.random() < _STAYS_STILL
-        display = _choice(moment.kind, persona, generator)
+        display = preferred(ANSWERS[moment.kind], _MOOD, persona, generator)
         onset = moment.onset + latency
         if still:
             continue
@@ -50,17 +53,3 @@ def answers(
             strength *= 0.5  # who talks attends to the own words
         faces.append(act(persona, generator, display, moment.kind, onset, seconds, strength))
     return faces
-
-
-def _choice(kind: str, persona: Persona, generator: np.random.Generator) -> str:
-    """Among the answers, tilted towards the own mood and the own favourite units."""
-    names = list(ANSWERS[kind])
-    weights = np.array(
-        [
-            ANSWERS[kind][name]
-            * np.exp(1.2 * persona.baseline_valence * VALENCE_OF[name])
-            * (1.0 + 2.0 * float(persona.favourites @ UNITS_OF[name]))
-            for name in names
-        ]
-    )
-    return str(generator.choice(names, p=weights / weights.sum()))

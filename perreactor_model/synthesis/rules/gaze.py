@@ -46,7 +46,7 @@ def _onsets(
 ) -> list[tuple[float, str]]:
     turns = np.flatnonzero(np.diff(own.talking.astype(np.int8), prepend=np.int8(0)) == 1)
     onsets = [
-        (max(0.0, frame / FRAME_RATE - 0.2), "turn begins")
+        (max(0.0, float(frame) / FRAME_RATE - 0.2), "turn begins")
         for frame in turns
         if generator.random() < _AT_TURN_BEGIN
     ]

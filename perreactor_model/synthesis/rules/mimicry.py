@@ -14,6 +14,9 @@ from perreactor_model.synthesis.cues import Cues
 from perreactor_model.synthesis.motion import lag, smooth, wander
 from perreactor_model.synthesis.personas import Persona
 
+_GAIN = 0.3
+"""Part of what is seen, for an expressive person who mimics fully."""
+
 _SLUGGISH = 0.24
 """Seconds of the low-pass that muscles and attention make; part of the lag."""
 
@@ -21,7 +24,7 @@ _SLUGGISH = 0.24
 def mimicry(other: Cues, persona: Persona, generator: np.random.Generator) -> np.ndarray:
     """Action units (T, 15) that come back from the other's expression."""
     attention = wander(generator, other.frames, 1, 4.0)
-    gain = 0.75 * persona.mimicry_gain * persona.expressivity * (1.0 + 0.3 * np.tanh(attention))
+    gain = _GAIN * persona.mimicry_gain * persona.expressivity * (1.0 + 0.3 * np.tanh(attention))
     seconds = persona.mimicry_lag * float(generator.uniform(0.85, 1.15))
     seen = lag(smooth(other.expression, _SLUGGISH), max(0.0, seconds - _SLUGGISH))
     return np.clip(gain * seen, 0.0, 1.0)

@@ -18,11 +18,11 @@ from perreactor_model.synthesis.displays import VALENCE_OF
 from perreactor_model.synthesis.motion import smooth, wander
 from perreactor_model.synthesis.personas import Persona
 
-_DRIFT = 0.16
+_DRIFT = 0.2
 _CONTAGION = 0.45
 _GOOD = np.array([{"AU6": 0.45, "AU12": 0.8, "AU14": 0.15}.get(unit, 0.0) for unit in ACTION_UNITS])
 _BAD = np.array(
-    [{"AU4": 0.6, "AU15": 0.5, "AU17": 0.35, "AU24": 0.3}.get(unit, 0.0) for unit in ACTION_UNITS]
+    [{"AU4": 0.8, "AU15": 0.7, "AU17": 0.4, "AU24": 0.4}.get(unit, 0.0) for unit in ACTION_UNITS]
 )
 _MOOD_OF = {
     "funny": VALENCE_OF["laugh"],
@@ -49,7 +49,7 @@ def mood(other: Cues, persona: Persona, generator: np.random.Generator) -> np.nd
 
 def resting_face(mood: np.ndarray, persona: Persona) -> np.ndarray:
     """Action units (T, 15) that a mood keeps up."""
-    size = 0.75 * np.sqrt(persona.expressivity)
+    size = 1.0 * np.sqrt(persona.expressivity)
     good = np.maximum(0.0, mood - 0.08)[:, None] * _GOOD
     bad = np.maximum(0.0, -mood - 0.08)[:, None] * _BAD
     return np.clip(size * (good + bad), 0.0, 1.0)
