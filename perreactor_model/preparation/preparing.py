@@ -90,7 +90,7 @@ def refuse_missing(corpus: Corpus, settings: PreparationSettings) -> None:
         shown = ", ".join(missing[:5]) + (", ..." if missing[5:] else "")
         raise CorpusError(
             f"{len(missing)} files are missing below {corpus.root}: {shown}. Take these pairs "
-            "out of the index, or add the files; `perreactor validate` tells all that is wrong"
+            "out of the index, or add the files"
         )
 
 
@@ -135,10 +135,12 @@ class _Preparation:
             units = np.load(self._folder / split.name / "attributes.npy", mmap_mode="r")
             occurrence &= bool(np.isin(units[:, ACTION_UNIT_SLICE], (0.0, 1.0)).all())
         self._faces()
-        layout = {"corpus": self._corpus.root.name, "layout": self._corpus.layout}
+        known = {"corpus": self._corpus.root.name, "layout": self._corpus.layout}
+        if self._settings.encoder is not None:
+            known["encoder"] = str(Path(self._settings.encoder).resolve())
         about = About(
             key=key,
-            settings=self._settings.to_dict() | layout,
+            settings=self._settings.to_dict() | known,
             mean_face=mean_face,
             synthetic=synthetic,
             au_semantics="occurrence" if occurrence else "intensity",
