@@ -20,6 +20,8 @@ from perreactor_model.corpora.recordings import (
     CorpusError,
     Recording,
     SplitIndex,
+    Told,
+    refuse,
     visible,
 )
 
@@ -45,27 +47,25 @@ def is_mars(root: Path) -> bool:
     return any((root / split / FOLDERS["attributes"] / "listener").is_dir() for split in SPLITS)
 
 
-def open_mars(root: Path) -> Corpus:
+def open_mars(root: Path, told: Told = refuse) -> Corpus:
     """Raises CorpusError. Files of other kinds than attributes may be missing."""
-    who = _read_identities(root / IDENTITIES)
-    splits = {
-        split: _open_split(root / split, split, who)
-        for split in SPLITS
-        if (root / split / FOLDERS["attributes"]).is_dir()
-    }
-    if not splits:
+    who = read_identities(root / IDENTITIES, told)
+    there = [split for split in SPLITS if (root / split / FOLDERS["attributes"]).is_dir()]
+    if not there:
         raise CorpusError(f"{root} has no split with a folder {FOLDERS['attributes']}")
-    return Corpus(root, "mars", splits)
+    splits = {split: _open_split(root / split, split, who, told) for split in there}
+    return Corpus(root, "mars", {name: index for name, index in splits.items() if len(index.pairs)})
 
 
-def _open_split(folder: Path, split: str, who: _Who) -> SplitIndex:
+def _open_split(folder: Path, split: str, who: _Who, told: Told) -> SplitIndex:
     recordings: list[Recording] = []
     pairs: list[tuple[int, int]] = []
     listeners = folder / FOLDERS["attributes"] / "listener"
     speakers = folder / FOLDERS["attributes"] / "speaker"
     if not listeners.is_dir():
-        raise CorpusError(f"{listeners} is missing: the attributes of listeners are expected there")
-    for session in sorted(visible(listeners), key=_number):
+        told(f"{listeners} is missing: the attributes of listeners are expected there")
+    sessions = visible(listeners) if listeners.is_dir() else []
+    for session in sorted(sessions, key=_number):
         for file in visible(session) if session.is_dir() else []:
             if file.suffix != ".npy" or not (speakers / session.name / file.name).is_file():
                 continue
@@ -73,10 +73,8 @@ def _open_split(folder: Path, split: str, who: _Who) -> SplitIndex:
                 recordings.append(_recording(folder, split, role, session.name, file.stem, who))
             pairs.append((len(recordings) - 2, len(recordings) - 1))
     if not pairs:
-        raise CorpusError(
-            f"{listeners} holds no session<k>/<stem>.npy that {speakers} holds as well"
-        )
-    return SplitIndex(split, tuple(recordings), np.array(pairs, np.int32))
+        told(f"{listeners} holds no session<k>/<stem>.npy that {speakers} holds as well")
+    return SplitIndex(split, tuple(recordings), np.array(pairs, np.int32).reshape(-1, 2))
 
 
 def _number(session: Path) -> tuple[int, str]:
@@ -98,18 +96,28 @@ def _recording(
     return Recording(f"{role}/{session}/{stem}", identity, session, MARS_RATE, files)
 
 
-def _read_identities(path: Path) -> dict[tuple[str, str, str, str], str]:
+def read_identities(path: Path, told: Told = refuse) -> dict[tuple[str, str, str, str], str]:
+    """(split, role, session, stem) -> identity, as the file says; {} without one."""
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = set(_IDENTITY_COLUMNS) - set(reader.fieldnames or ())
-        if missing:
-            raise CorpusError(
-                f"{path} lacks the columns {', '.join(sorted(missing))}; expected "
-                f"{', '.join(_IDENTITY_COLUMNS)}"
-            )
-        return {
-            (row["split"], row["role"], row["session"], row["stem"]): row["identity"]
-            for row in reader
-        }
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = set(_IDENTITY_COLUMNS) - set(reader.fieldnames or ())
+            rows = [] if missing else list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        told(f"{path} cannot be read: {error}")
+        return {}
+    if missing:
+        told(
+            f"{path} lacks the columns {', '.join(sorted(missing))}; expected "
+            f"{', '.join(_IDENTITY_COLUMNS)}"
+        )
+    who = {}
+    for number, row in enumerate(rows, 2):
+        split, role, session, stem, identity = (row[name] for name in _IDENTITY_COLUMNS)
+        if identity:
+            who[split, role, session, stem] = identity
+        else:
+            told(f"{path}, line {number}: expected {', '.join(_IDENTITY_COLUMNS)}")
+    return who

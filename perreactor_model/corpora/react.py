@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from perreactor_model.contract import FRAME_RATE
-from perreactor_model.corpora.recordings import Corpus, CorpusError, Recording, SplitIndex
+from perreactor_model.corpora.recordings import (
+    Corpus,
+    CorpusError,
+    Recording,
+    SplitIndex,
+    Told,
+    refuse,
+)
 
 SPLITS = ("train", "val", "test")
 
@@ -29,7 +36,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "video": ("Video_files", "Videos", "Video"),
     "observed": ("Emotion_observed",),
 }
-"""Names under which the folders of each kind are found in the wild."""
+"""Names under which the folders of each kind are found in the wild, in any case."""
 
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "attributes": (".csv", ".npy"),
@@ -46,7 +53,12 @@ PERSON_OF: Mapping[str, str] = {
 }  # fmt: skip
 """Person as listed (NoXI, RECOLA) -> as the published features name it."""
 
-MATRICES = ("neighbour_emotion_{split}.npy", "neighbour_emotion_new_{split}.npy")
+MATRICES = (
+    "neighbour_emotion_{split}.npy",
+    "neighbour_emotion_new_{split}.npy",
+    "neighbor_emotion_{split}.npy",
+)
+"""In the root, in its `tool` or in the split's folder. Those of single persons are derived."""
 
 
 def is_react(root: Path) -> bool:
@@ -54,19 +66,21 @@ def is_react(root: Path) -> bool:
     return any((root / f"{split}.csv").is_file() for split in SPLITS)
 
 
-def open_react(root: Path) -> Corpus:
+def open_react(root: Path, told: Told = refuse) -> Corpus:
     """Raises CorpusError for an index that cannot be followed. Files may be missing."""
-    splits = {
-        split: _open_split(root, split) for split in SPLITS if (root / f"{split}.csv").is_file()
-    }
-    if not splits:
+    if not is_react(root):
         names = ", ".join(f"{split}.csv" for split in SPLITS)
         raise CorpusError(f"{root} has no index of pairs: one of {names} is expected")
+    listed = {
+        split: _read_index(root / f"{split}.csv", told)
+        for split in SPLITS
+        if (root / f"{split}.csv").is_file()
+    }
+    splits = {split: _open_split(root, split, pairs) for split, pairs in listed.items() if pairs}
     return Corpus(root, "react2024", splits)
 
 
-def _open_split(root: Path, split: str) -> SplitIndex:
-    listed = _read_index(root / f"{split}.csv")
+def _open_split(root: Path, split: str, listed: list[tuple[str, str]]) -> SplitIndex:
     places: dict[str, int] = {}
     for pair in listed:
         for place in pair:
@@ -76,17 +90,22 @@ def _open_split(root: Path, split: str) -> SplitIndex:
     forward = [(places[speaker], places[listener]) for speaker, listener in listed]
     mirrored = [(listener, speaker) for speaker, listener in forward]
     pairs = np.array(forward + mirrored, np.int32).reshape(-1, 2)
-    found = (root / name.format(split=split) for name in MATRICES)
-    matrix = next((path for path in found if path.is_file()), None)
-    return SplitIndex(split, recordings, pairs, matrix)
+    return SplitIndex(split, recordings, pairs, _matrix_of(root, split))
 
 
-def _read_index(path: Path) -> list[tuple[str, str]]:
+def _matrix_of(root: Path, split: str) -> Path | None:
+    places = (root, root / "tool", root / split)
+    found = (place / name.format(split=split) for place in places for name in MATRICES)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _read_index(path: Path, told: Told) -> list[tuple[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{path} cannot be read: {error}") from error
+        told(f"{path} cannot be read: {error}")
+        return []
     pairs = []
     # The first line is a header, unless it lists a pair already.
     begin = 0 if rows and "/" in rows[0][-1] else 1
@@ -94,26 +113,30 @@ def _read_index(path: Path) -> list[tuple[str, str]]:
         if not row:
             continue
         if len(row) < 2:
-            raise CorpusError(f"{path}, line {number}: expected a number and two paths, got {row}")
-        speaker, listener = (_cleaned(path, number, cell) for cell in row[-2:])
-        pairs.append((speaker, listener))
+            told(f"{path}, line {number}: expected a number and two paths, got {row}")
+            continue
+        places = [_cleaned(cell) for cell in row[-2:]]
+        for cell, place in zip(row[-2:], places, strict=True):
+            if place is None:
+                told(f"{path}, line {number}: {cell!r} is no path such as site/chat/person/clip")
+        if places[0] is not None and places[1] is not None:
+            pairs.append((places[0], places[1]))
     if not pairs:
-        raise CorpusError(f"{path} lists no pair")
+        told(f"{path} lists no pair")
     return pairs
 
 
-def _cleaned(path: Path, number: int, cell: str) -> str:
+def _cleaned(cell: str) -> str | None:
+    """site/chat/person/clip, or None where it is no such path."""
     parts = [part for part in cell.strip().replace("\\", "/").split("/") if part]
-    if len(parts) < 3 or ".." in parts:
-        raise CorpusError(
-            f"{path}, line {number}: {cell!r} is no path such as site/chat/person/clip"
-        )
-    return "/".join(parts)
+    return None if len(parts) < 3 or ".." in parts else "/".join(parts)
 
 
 def _folders(split: Path) -> dict[str, list[Path]]:
+    inside = [path for path in split.iterdir() if path.is_dir()] if split.is_dir() else []
+    found = {path.name.lower(): path for path in sorted(inside)}
     return {
-        kind: [split / name for name in names if (split / name).is_dir()]
+        kind: [found[name.lower()] for name in names if name.lower() in found]
         for kind, names in FOLDERS.items()
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_
 from perreactor_model.corpora.recordings import CorpusError, Recording
 
 OBSERVED_COLUMNS = ATTRIBUTE_COUNT + 6
+
+UNREADABLE = (OSError, ValueError, EOFError, struct.error)
+"""What numpy and scipy raise for files that are cut off, empty or of another kind."""
 
 
 def read_attributes(recording: Recording) -> np.ndarray:
@@ -37,7 +41,7 @@ def read_audio(recording: Recording) -> tuple[np.ndarray, int]:
     path = _path(recording, "audio")
     try:
         rate, samples = wavfile.read(path)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise CorpusError(f"{path} cannot be read as WAV: {error}") from error
     if np.issubdtype(samples.dtype, np.integer):
         centre = 128 if samples.dtype == np.uint8 else 0
@@ -71,12 +75,14 @@ def _table(recording: Recording, kind: str, columns: int) -> np.ndarray:
     path = _path(recording, kind)
     try:
         values = _reader(path)(path)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error
     if values.ndim == 3 and 1 in values.shape[:2]:
         values = values.reshape(-1, values.shape[-1])
     if values.ndim != 2 or values.shape[1] != columns:
         raise CorpusError(f"{path} has the shape {values.shape}: expected rows of {columns} {kind}")
+    if values.dtype.kind not in "fiub":
+        raise CorpusError(f"{path} holds {values.dtype}: expected numbers")
     return np.asarray(values, np.float32)
 
 
@@ -85,7 +91,8 @@ def _reader(path: Path) -> Callable[[Path], np.ndarray]:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    return np.asarray(np.load(path, allow_pickle=False))
+    """Mapped: what is not looked at is not read, and a head that promises too much is found."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def _read_csv(path: Path) -> np.ndarray:

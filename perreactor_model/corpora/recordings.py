@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,15 @@ KINDS = ("attributes", "coefficients", "audio", "video", "observed")
 
 class CorpusError(ValueError):
     """A corpus that cannot be read. The message names the place, and what would be right."""
+
+
+Told: TypeAlias = Callable[[str], None]
+"""Takes what is wrong with an index: raises, or notes it and lets the rest be opened."""
+
+
+def refuse(message: str) -> None:
+    """Raise CorpusError: an index that is wrong is not followed at all."""
+    raise CorpusError(message)
 
 
 @dataclass(frozen=True)
