@@ -22,9 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Nobody was recorded: people are simulated after published rules of conversation. The same "
         "options make the same bytes. Stopped, it goes on when it is started again."
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the corpus; with --redraw an .npz"
-    )
+    parser.add_argument("--out", type=Path, help="folder of the corpus; with --redraw an .npz")
     parser.add_argument("--layout", choices=LAYOUTS, default=plan.layout, help="(%(default)s)")
     parser.add_argument(
         "--listeners", type=int, default=plan.listeners, help="people in all splits (%(default)s)"
@@ -46,6 +44,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="action units from 0 to 1, or 0 or 1 as in REACT (%(default)s)",
     )
     parser.add_argument(
+        "--video", action="store_true", help="with drawn faces, all people and cameras different"
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="remove a synthetic corpus of other options in --out"
+    )
+    parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)"
     )
     parser.add_argument(
@@ -54,16 +58,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="let the listeners of a corpus made earlier react anew: what no model can surpass",
     )
-    parser.add_argument("--split", choices=tuple(SPLITS), default="test", help="for --redraw")
+    parser.add_argument(
+        "--statistics",
+        type=Path,
+        metavar="DIR",
+        help="tell how the people of a corpus made earlier behave, beside published figures",
+    )
+    parser.add_argument(
+        "--split",
+        choices=tuple(SPLITS),
+        default="test",
+        help="for --redraw and --statistics (%(default)s)",
+    )
     parser.add_argument("--samples", type=int, default=10, help="for --redraw (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make a corpus, or redraw one. Raises ValueError and OSError."""
+    """Make a corpus, redraw one, or tell of one. Raises ValueError and OSError."""
+    from perreactor_model.synthesis.corpus import SPLITS, CorpusPlan, CorpusPlanError
+
+    if arguments.statistics is not None:
+        return _statistics(arguments)
+    if arguments.out is None:
+        raise CorpusPlanError("--out is missing: where to write")
     if arguments.redraw is not None:
         return _redraw(arguments)
-    from perreactor_model.synthesis.corpus import SPLITS, CorpusPlan
     from perreactor_model.synthesis.writing import write_corpus
     from perreactor_model.whole_files import tidy_when_ended
 
@@ -75,9 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         seed=arguments.seed,
         units=arguments.au,
+        video=arguments.video,
     )
     with _bar("session") as bar, tidy_when_ended():
-        corpus = write_corpus(plan, arguments.out, arguments.workers, bar.to)
+        corpus = write_corpus(plan, arguments.out, arguments.workers, bar.to, arguments.replace)
     sessions = {split: len(corpus.performances(split)) for split in SPLITS}
     size = sum(path.stat().st_size for path in arguments.out.rglob("*") if path.is_file())
     told = {
@@ -131,6 +152,17 @@ def _redraw(arguments: argparse.Namespace) -> int:
         {"file": str(arguments.out), "pairs": len(rows), "samples": arguments.samples},
         arguments.json,
     )
+    return 0
+
+
+def _statistics(arguments: argparse.Namespace) -> int:
+    from perreactor_model.synthesis.corpus import SyntheticCorpus
+    from perreactor_model.synthesis.statistics import measure, table
+
+    corpus = SyntheticCorpus.open(arguments.statistics)
+    with _bar("session") as bar:
+        measured = measure(corpus, arguments.split, bar.to)
+    print(json.dumps(measured.to_dict()) if arguments.json else table(measured))
     return 0
 
 

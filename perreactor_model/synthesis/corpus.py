@@ -12,17 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perreactor_model.contract import AU_SEMANTICS, FRAME_RATE
-from perreactor_model.synthesis.dyad import Dyad, simulate
+from perreactor_model.synthesis.dyad import Behaviour, Dyad, simulate
 from perreactor_model.synthesis.observed import observe
 from perreactor_model.synthesis.personas import Persona, draw_persona
 from perreactor_model.synthesis.scripts import Script, draw_script
 from perreactor_model.synthesis.seeds import stream
 from perreactor_model.synthesis.voice import draw_microphone, speak
+
+if TYPE_CHECKING:
+    from perreactor_model.synthesis.rendering import Footage
 
 LAYOUTS = ("react2024", "mars")
 SPLITS = {"train": 0.6, "val": 0.2, "test": 0.2}
@@ -31,6 +34,7 @@ SPLITS = {"train": 0.6, "val": 0.2, "test": 0.2}
 SYNTHETIC_NAME = "synthetic.json"
 _FORMAT = 1
 _SCRIPTS, _SPEAKERS, _LISTENERS, _DYADS, _OBSERVED, _VOICES, _MICROPHONES = range(7)
+_LOOKS, _CAMERAS = 7, 8
 
 
 class CorpusPlanError(ValueError):
@@ -43,7 +47,7 @@ class CorpusPlan:
 
     listeners: in all splits together. sessions: of each listener. scripts: different ones in a
     split, 0 for as many as sessions. seconds: of a session. units: action units as `intensity` or
-    `occurrence`.
+    `occurrence`. video: with pictures of everybody.
     """
 
     layout: str = "mars"
@@ -53,6 +57,7 @@ class CorpusPlan:
     seconds: float = 30.0
     seed: int = 0
     units: str = "intensity"
+    video: bool = False
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -106,13 +111,15 @@ class Performance:
 class Recorded:
     """A person in a session as files hold them; 25 frames a second.
 
-    attributes (T, 25), coefficients (T, 58), observed (T, 31; NaN unknown), sound at VOICE_RATE.
+    attributes (T, 25), coefficients (T, 58), observed (T, 31; NaN unknown), sound at VOICE_RATE,
+    movement (T, 76) as `rendering.Footage` takes it.
     """
 
     attributes: np.ndarray
     coefficients: np.ndarray
     observed: np.ndarray
     sound: np.ndarray
+    movement: np.ndarray
 
 
 class SyntheticCorpus:
@@ -204,9 +211,28 @@ class SyntheticCorpus:
                         :frames
                     ],
                     sound=speak(behaviour.speech, microphone, voice),
+                    movement=_movement(behaviour)[:frames],
                 )
             )
         return told[0], told[1]
+
+    def film(
+        self, performance: Performance, role: int, movement: np.ndarray, size: int, rate: int
+    ) -> Footage:
+        """Pictures of the person in `role` (0, 1) who moves so, `rate` frames a second."""
+        from perreactor_model.synthesis.rendering import Footage, draw_appearance, draw_camera
+
+        number = SPLIT_NUMBERS[performance.split]
+        looks = stream((self.plan.seed, number, _LOOKS, performance.dyad, role))
+        camera = (*self._seed(_CAMERAS, performance), role)
+        return Footage(
+            movement=movement,
+            appearance=draw_appearance(looks),
+            camera=draw_camera(stream(camera)),
+            size=size,
+            rate=rate,
+            seed=camera,
+        )
 
     def rows(self, split: str) -> list[tuple[Performance, bool]]:
         """Pairs of a split in the reader's order; True: persons 1 and 2 have changed roles."""
@@ -264,6 +290,11 @@ class SyntheticCorpus:
     def _seed(self, kind: int, performance: Performance) -> tuple[int, ...]:
         number = SPLIT_NUMBERS[performance.split]
         return (self.plan.seed, number, kind, performance.dyad, performance.session)
+
+
+def _movement(behaviour: Behaviour) -> np.ndarray:
+    parts = (behaviour.intensities, behaviour.coefficients, behaviour.lids[:, None], behaviour.gaze)
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 SPLIT_NUMBERS = {split: number for number, split in enumerate(SPLITS)}

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import wave
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from perreactor_model.synthesis.corpus import (
     SPLITS,
@@ -24,7 +22,7 @@ from perreactor_model.synthesis.corpus import (
     Performance,
     SyntheticCorpus,
 )
-from perreactor_model.synthesis.voice import VOICE_RATE
+from perreactor_model.synthesis.storing import Content, store
 from perreactor_model.synthesis.writing_mars import last_mars_file, mars_files, mars_index
 from perreactor_model.synthesis.writing_react2024 import (
     last_react2024_file,
@@ -32,9 +30,6 @@ from perreactor_model.synthesis.writing_react2024 import (
     react2024_index,
 )
 from perreactor_model.whole_files import replacing
-
-Content = np.ndarray | bytes
-"""An array for an .npy, 16-bit samples for a .wav (int16), or text."""
 
 _FILES: Mapping[str, Callable[[SyntheticCorpus, Performance], Mapping[str, Content]]] = {
     "mars": mars_files,
@@ -55,12 +50,16 @@ def write_corpus(
     root: Path,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    replace: bool = False,
 ) -> SyntheticCorpus:
     """Write a corpus into `root`, or go on with it.
 
-    Raises CorpusPlanError where `root` holds something else, and OSError.
+    `replace` removes a synthetic corpus made with other options, and nothing but one. Raises
+    CorpusPlanError where `root` holds something else, and OSError.
     """
     corpus = SyntheticCorpus(plan)
+    if replace:
+        _make_room(root, corpus)
     _claim(root, corpus)
     performances = [each for split in SPLITS for each in corpus.performances(split)]
     job = partial(_write, plan, root)
@@ -79,7 +78,7 @@ def write_corpus(
                 if progress is not None:
                     progress(done, len(performances))
     for name, content in _INDEX[plan.layout](corpus).items():
-        _store(root / name, content)
+        store(root / name, content)
     return corpus
 
 
@@ -88,12 +87,31 @@ def _claim(root: Path, corpus: SyntheticCorpus) -> None:
     if (root / SYNTHETIC_NAME).is_file():
         if SyntheticCorpus.open(root).plan != corpus.plan:
             raise CorpusPlanError(
-                f"{root} holds a synthetic corpus made with other options: choose another folder"
+                f"{root} holds a synthetic corpus made with other options: choose another folder, "
+                "or say --replace to have that corpus removed"
             )
         return
     if root.is_dir() and any(root.iterdir()):
         raise CorpusPlanError(f"{root} is not empty: choose an empty folder, or a new one")
     root.mkdir(parents=True, exist_ok=True)
+    _say(root, corpus)
+
+
+def _make_room(root: Path, corpus: SyntheticCorpus) -> None:
+    """Remove the corpus in `root`, if it is another one of ours; other files stay."""
+    if not (root / SYNTHETIC_NAME).is_file() or SyntheticCorpus.open(root).plan == corpus.plan:
+        return
+    for split in SPLITS:
+        if (root / split).is_dir():
+            shutil.rmtree(root / split)
+        for name in (f"{split}.csv", f"neighbour_emotion_{split}.npy"):
+            (root / name).unlink(missing_ok=True)
+    (root / "identities.csv").unlink(missing_ok=True)
+    # Last: stopped in between, the folder is still known as ours.
+    _say(root, corpus)
+
+
+def _say(root: Path, corpus: SyntheticCorpus) -> None:
     with replacing(root / SYNTHETIC_NAME) as path:
         path.write_text(json.dumps(corpus.about(), indent=1), encoding="utf-8")
 
@@ -104,20 +122,4 @@ def _write(plan: CorpusPlan, root: Path, performance: Performance) -> None:
     if (root / _LAST[plan.layout](performance)).is_file():
         return
     for name, content in _FILES[plan.layout](corpus, performance).items():
-        _store(root / name, content)
-
-
-def _store(path: Path, content: Content) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part:
-        if isinstance(content, bytes):
-            part.write_bytes(content)
-        elif path.suffix == ".wav":
-            with wave.open(str(part), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(VOICE_RATE)
-                file.writeframes(np.asarray(content, "<i2").tobytes())
-        else:
-            with part.open("wb") as handle:
-                np.save(handle, content)
+        store(root / name, content)

@@ -1,8 +1,8 @@
 """The layout of MARS, the corpus of REACT 2025 and 2026: roles, sessions, 30 frames a second.
 
-<split>/{facial-attributes,coefficients,audio}/{speaker,listener}/session<k>/<stem>.{npy,wav}; both
-persons of a dyad have the same stem. Added to it: `facial-attributes-observed`, what a face
-analyzer would see, and `identities.csv`, for nothing in MARS says who somebody is.
+<split>/{facial-attributes,coefficients,video-face-crop,audio}/{speaker,listener}/session<k>/<stem>.
+{npy,mp4,wav}; both persons of a dyad have the same stem. Added to it: `facial-attributes-observed`,
+what a face analyzer would see, and `identities.csv`, for nothing in MARS says who somebody is.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ import numpy as np
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, FRAME_RATE
 from perreactor_model.synthesis.corpus import SPLITS, Performance, SyntheticCorpus
+from perreactor_model.synthesis.storing import Content
 
 MARS_RATE = 30
+MARS_PICTURE = 384
+"""Pixels of each side."""
+
 ROLES = ("speaker", "listener")
 
 
-def mars_files(
-    corpus: SyntheticCorpus, performance: Performance
-) -> Mapping[str, np.ndarray | bytes]:
+def mars_files(corpus: SyntheticCorpus, performance: Performance) -> Mapping[str, Content]:
     """Path below the root -> content, of one session."""
-    files: dict[str, np.ndarray | bytes] = {}
+    files: dict[str, Content] = {}
     place = _place(performance)
     occurrence = corpus.plan.units == "occurrence"
-    for role, person in zip(ROLES, corpus.record(performance), strict=True):
+    for number, person in enumerate(corpus.record(performance)):
+        role = ROLES[number]
         attributes = at_mars_rate(person.attributes)
         if occurrence:
             attributes[:, ACTION_UNIT_SLICE] = nearest_at_mars_rate(
@@ -39,6 +42,10 @@ def mars_files(
         }
         for kind, rows in contents.items():
             files[f"{performance.split}/{kind}/{role}/{place}.npy"] = rows
+        if corpus.plan.video:
+            movement = at_mars_rate(person.movement)
+            film = corpus.film(performance, number, movement, MARS_PICTURE, MARS_RATE)
+            files[f"{performance.split}/video-face-crop/{role}/{place}.mp4"] = film.write
         sound = np.round(32767.0 * person.sound).astype(np.int16)
         files[f"{performance.split}/audio/{role}/{place}.wav"] = sound
     return files

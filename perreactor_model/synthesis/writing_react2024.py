@@ -1,9 +1,9 @@
 """The layout of REACT 2023 and 2024: conversations in which each is the other's listener.
 
-<split>/{Audio_files,Emotion,3D_FV_files}/SYNTHETIC/<chat>/{P1,P2}/<clip>.{wav,csv,npy}, an index
-<split>.csv of pairs, and neighbour_emotion_<split>.npy, which says what is appropriate, for the
-pairs and then for the same pairs with roles changed. Added to it: `Emotion_observed`, what a face
-analyzer would see; an empty cell is unknown.
+<split>/{Video_files,Audio_files,Emotion,3D_FV_files}/SYNTHETIC/<chat>/{P1,P2}/<clip>.
+{mp4,wav,csv,npy}, an index <split>.csv of pairs, and neighbour_emotion_<split>.npy, which says what
+is appropriate, for the pairs and then for the same pairs with roles changed. Added to it:
+`Emotion_observed`, what a face analyzer would see; an empty cell is unknown.
 """
 
 from __future__ import annotations
@@ -12,25 +12,31 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from perreactor_model.contract import ATTRIBUTES, COEFFICIENTS, ROTATION_SLICE
+from perreactor_model.contract import ATTRIBUTES, COEFFICIENTS, FRAME_RATE, ROTATION_SLICE
 from perreactor_model.synthesis.corpus import SPLITS, Performance, SyntheticCorpus
+from perreactor_model.synthesis.storing import Content
 
 SITE = "SYNTHETIC"
 PERSONS = ("P1", "P2")
+REACT_PICTURE = 256
+"""Pixels of each side."""
+
 OBSERVED_NAMES = (*ATTRIBUTES, *COEFFICIENTS[ROTATION_SLICE.start :])
 
 
-def react2024_files(
-    corpus: SyntheticCorpus, performance: Performance
-) -> Mapping[str, np.ndarray | bytes]:
+def react2024_files(corpus: SyntheticCorpus, performance: Performance) -> Mapping[str, Content]:
     """Path below the root -> content, of one clip."""
-    files: dict[str, np.ndarray | bytes] = {}
-    for person, recorded in zip(PERSONS, corpus.record(performance), strict=True):
+    files: dict[str, Content] = {}
+    for role, recorded in enumerate(corpus.record(performance)):
+        person = PERSONS[role]
         place = _place(performance, person)
         split = performance.split
         files[f"{split}/Emotion/{place}.csv"] = _table(ATTRIBUTES, recorded.attributes)
         files[f"{split}/Emotion_observed/{place}.csv"] = _table(OBSERVED_NAMES, recorded.observed)
         files[f"{split}/3D_FV_files/{place}.npy"] = recorded.coefficients
+        if corpus.plan.video:
+            film = corpus.film(performance, role, recorded.movement, REACT_PICTURE, FRAME_RATE)
+            files[f"{split}/Video_files/{place}.mp4"] = film.write
         sound = np.round(32767.0 * recorded.sound).astype(np.int16)
         files[f"{split}/Audio_files/{place}.wav"] = sound
     return files
@@ -41,9 +47,9 @@ def last_react2024_file(performance: Performance) -> str:
     return f"{performance.split}/Audio_files/{_place(performance, PERSONS[-1])}.wav"
 
 
-def react2024_index(corpus: SyntheticCorpus) -> Mapping[str, np.ndarray | bytes]:
+def react2024_index(corpus: SyntheticCorpus) -> Mapping[str, Content]:
     """The pairs of each split, and which reactions are appropriate."""
-    files: dict[str, np.ndarray | bytes] = {}
+    files: dict[str, Content] = {}
     for split in SPLITS:
         lines = [",speaker_path,listener_path"]
         lines += [
