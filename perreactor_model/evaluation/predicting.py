@@ -39,34 +39,50 @@ def predict(
     rows: Sequence[int] | np.ndarray | None = None,
     history_frames: int = HISTORY_FRAMES,
     progress: Callable[[int, int], None] | None = None,
+    history_view: str = "observed",
+    history_choice: int = 0,
 ) -> Predictions:
     """`samples` reactions to each of the pairs `rows` (by default all), generic or personal.
 
     Personal ones have the pattern of the listener's past: the newest `history_frames` of another
-    recording, never of one that fits the speaker. offline: the whole clip, one latent a sample;
-    stream: frame t from the frames up to t in the window, noise that varies slowly. The noise of a
-    pair depends on the seed, its number and the sample. Raises PredictionError.
+    recording, never of one that fits the speaker; another `history_choice` is another recording.
+    offline: the whole clip, one latent a sample; stream: frame t from the frames up to t in the
+    window, noise that varies slowly. The noise of a pair depends on the seed, its number and the
+    sample. Raises PredictionError.
     """
-    if mode not in MODES:
-        raise PredictionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-    if mode == "stream" and not isinstance(generator.decoder_generic, AlignedDecoder):
-        raise PredictionError(
-            "the paper's decoder is streamed in blocks, which a bundle does: export it"
-        )
+    _check_mode(generator, mode)
     chosen = np.arange(len(split.pairs)) if rows is None else np.asarray(rows, int)
     faces = []
+    token, spoken = None, -1
     for done, pair in enumerate(chosen.tolist()):
         with torch.no_grad():
-            faces.append(
-                _reactions(generator, split, pair, samples, seed, personal, mode, history_frames)
-            )
+            # Pairs of one speaker follow each other: what is heard is read once.
+            if token is None or spoken != int(split.pairs[pair, 0]):
+                spoken = int(split.pairs[pair, 0])
+                token = speaker_tokens(generator, split, spoken)
+            pattern = None
+            if personal:
+                pattern = pattern_of(
+                    generator, split, pair, history_frames, history_view, history_choice
+                )
+            faces.append(react(generator, token, samples, seed, f"clip_{pair}", mode, pattern))
         if progress is not None:
             progress(done + 1, len(chosen))
     return _judged(split, chosen, faces)
 
 
+def streams(generator: ReactionGenerator) -> bool:
+    """Whether its reactions can be computed frame by frame in one pass."""
+    return isinstance(generator.decoder_generic, AlignedDecoder)
+
+
 def pattern_of(
-    generator: ReactionGenerator, split: PreparedSplit, pair: int, history_frames: int
+    generator: ReactionGenerator,
+    split: PreparedSplit,
+    pair: int,
+    history_frames: int,
+    view: str = "observed",
+    choice: int = 0,
 ) -> Tensor:
     """Pattern (d,) of the listener of a pair, from its past. Raises PredictionError."""
     pasts = split.other_recordings(pair)
@@ -79,51 +95,69 @@ def pattern_of(
     lengths = [split.frames(int(recording)) for recording in pasts]
     long = [r for r, n in zip(pasts.tolist(), lengths, strict=True) if n >= history_frames]
     # Which one is drawn by the pair's number: not always the first session of everybody.
-    recording = long[pair % len(long)] if long else int(pasts[int(np.argmax(lengths))])
+    recording = long[(pair + choice) % len(long)] if long else int(pasts[int(np.argmax(lengths))])
     frames = split.frames(recording)
-    past = split.history_rows(recording, max(0, frames - history_frames), frames)
-    history = torch.from_numpy(past[:, : generator.config.pattern_channels])
+    past = split.history_rows(recording, max(0, frames - history_frames), frames, view)
+    return pattern_of_rows(generator, past)
+
+
+def pattern_of_rows(generator: ReactionGenerator, rows: np.ndarray) -> Tensor:
+    """Pattern (d,) of a history (H, 31) without holes."""
+    history = torch.from_numpy(np.ascontiguousarray(rows[:, : generator.config.pattern_channels]))
     return generator.pattern(history.to(_device(generator)))
 
 
-def _reactions(
+@torch.no_grad()
+def react(
     generator: ReactionGenerator,
-    split: PreparedSplit,
-    pair: int,
+    token: Tensor,
     samples: int,
     seed: int,
-    personal: bool,
-    mode: str,
-    history_frames: int,
+    name: str,
+    mode: str = "offline",
+    pattern: Tensor | None = None,
 ) -> np.ndarray:
-    """float32 (M, T, 83)."""
-    token = _tokens(generator, split, int(split.pairs[pair, 0]))
-    frames = token.shape[0]
-    stream = mode == "stream"
-    band = generator.config.window if stream else None
-    step = generator.distribution_of(token, band)
+    """Reactions to a speaker's `token` (T, d): float32 (M, T, 83), generic without a pattern.
+
+    `pattern` (d,), or (P, 1, d) of P listeners who share the noise: (P M, T, 83), M of each. Noise
+    is drawn by `seed`, `name` and number of the sample. Raises PredictionError.
+    """
+    _check_mode(generator, mode)
+    frames, stream = token.shape[0], mode == "stream"
+    step = generator.distribution_of(token, generator.config.window if stream else None)
     last = slice(None) if stream else slice(-1, None)
-    noise = _noise(generator, seed, pair, samples, frames if stream else 1)
-    latent = step.mean[last] + step.deviation[last] * noise.to(token.device)
-    if personal:
-        latent = generator.personalise(latent, pattern_of(generator, split, pair, history_frames))
-    latent = latent.expand(samples, frames, -1)
-    decoded = generator.decode(latent, token, personal)
+    noise = _noise(generator, seed, name, samples, frames if stream else 1).to(token.device)
+    latent = step.mean[last] + step.deviation[last] * noise
+    if pattern is not None:
+        latent = generator.personalise(latent, pattern.reshape(-1, 1, 1, pattern.shape[-1]))
+        latent = latent.flatten(0, 1)
+    latent = latent.expand(len(latent), frames, -1)
+    decoded = generator.decode(latent, token, personal=pattern is not None)
     face = torch.cat([decoded.attributes, decoded.coefficients], dim=-1)
     return np.asarray(face.cpu().numpy(), np.float32)
 
 
-def _noise(generator: ReactionGenerator, seed: int, pair: int, samples: int, frames: int) -> Tensor:
+def _check_mode(generator: ReactionGenerator, mode: str) -> None:
+    if mode not in MODES:
+        raise PredictionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if mode == "stream" and not streams(generator):
+        raise PredictionError(
+            "the paper's decoder is streamed in blocks, which a bundle does: export it"
+        )
+
+
+def _noise(generator: ReactionGenerator, seed: int, name: str, samples: int, frames: int) -> Tensor:
     """(M, frames, d); named as `perreactor generate` names its clips."""
     seconds = math.inf if frames == 1 else NOISE_SECONDS
     drawn = []
     for sample in range(samples):
-        noise = LatentNoise(generator.config.feature_size, seconds, seed, f"clip_{pair}", sample)
+        noise = LatentNoise(generator.config.feature_size, seconds, seed, name, sample)
         drawn.append(np.stack([noise.at(frame) for frame in range(frames)]))
     return torch.from_numpy(np.stack(drawn))
 
 
-def _tokens(generator: ReactionGenerator, split: PreparedSplit, recording: int) -> Tensor:
+@torch.no_grad()
+def speaker_tokens(generator: ReactionGenerator, split: PreparedSplit, recording: int) -> Tensor:
     """(T, d) of a speaker."""
     frames = split.frames(recording)
     device = _device(generator)

@@ -138,13 +138,17 @@ def _numbers(seed: Seed) -> tuple[int, ...]:
     return tuple(seed) if isinstance(seed, Sequence) else (int(seed),)
 
 
-def persona_history(persona: Persona, seconds: float, seed: Seed = 0) -> np.ndarray:
-    """What a face analyzer would see of `persona` listening to a stranger: float32 (T, 31).
-
-    25 attributes, rotation (rad), translation; NaN where unknown. The stranger and the script are
-    drawn from the seed.
-    """
+def persona_session(persona: Persona, seconds: float, seed: Seed = 0) -> Behaviour:
+    """`persona` listening to a stranger, who is drawn from the seed as what they tell is."""
     numbers = _numbers(seed)
     script = draw_script(stream(numbers, 1), seconds)
     stranger = draw_persona(stream(numbers, 2), "stranger")
-    return observe(simulate(script, stranger, persona, (*numbers, 3)).listener, (*numbers, 4))
+    return simulate(script, stranger, persona, (*numbers, 3)).listener
+
+
+def persona_history(persona: Persona, seconds: float, seed: Seed = 0) -> np.ndarray:
+    """What a face analyzer would see of `persona_session`: float32 (T, 31).
+
+    25 attributes, rotation (rad), translation; NaN where unknown.
+    """
+    return observe(persona_session(persona, seconds, seed), (*_numbers(seed), 4))
