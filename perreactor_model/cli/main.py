@@ -51,6 +51,7 @@ COMMANDS = {
     "synthesize": Command(
         "perreactor_model.cli.synthesize", "make a corpus of simulated conversations"
     ),
+    "validate": Command("perreactor_model.cli.validate", "tell all that is wrong with a corpus"),
     "prepare": Command(
         "perreactor_model.cli.prepare", "compute what training reads of a corpus, once"
     ),
