@@ -68,7 +68,7 @@ def predict(
             faces.append(react(generator, token, samples, seed, f"clip_{pair}", mode, pattern))
         if progress is not None:
             progress(done + 1, len(chosen))
-    return _judged(split, chosen, faces)
+    return beside_real(split, chosen, faces)
 
 
 def streams(generator: ReactionGenerator) -> bool:
@@ -181,16 +181,19 @@ def speaker_tokens(generator: ReactionGenerator, split: PreparedSplit, recording
     return encoder.join(seen, encoder.voice(audio), found, heard)
 
 
-def _judged(split: PreparedSplit, chosen: np.ndarray, faces: list[np.ndarray]) -> Predictions:
-    pairs = np.asarray(split.pairs)[chosen]
-    real = [split.reaction(int(r), 0, split.frames(int(r))) for r in pairs[:, 1]]
-    spoken = [split.reaction(int(r), 0, split.frames(int(r))) for r in pairs[:, 0]]
+def beside_real(split: PreparedSplit, rows: np.ndarray, faces: Sequence[np.ndarray]) -> Predictions:
+    """Reactions (M, T, 83) to the pairs `rows` of a split, with all that they are judged by."""
+    pairs = np.asarray(split.pairs)[rows]
+    spoken, real = (
+        [split.reaction(recording, 0, split.frames(recording)) for recording in column.tolist()]
+        for column in pairs.T
+    )
     return Predictions.from_arrays(
         [face[..., :ATTRIBUTE_COUNT] for face in faces],
         [one[:, :ATTRIBUTE_COUNT] for one in real],
         [one[:, :ATTRIBUTE_COUNT] for one in spoken],
-        np.asarray(split.appropriate)[np.ix_(chosen, chosen)],
-        split.listener_identity[chosen],
+        np.asarray(split.appropriate)[np.ix_(rows, rows)],
+        split.listener_identity[rows],
         prediction_3dmm=[face[..., ATTRIBUTE_COUNT:] for face in faces],
         listener_3dmm=[one[:, ATTRIBUTE_COUNT:] for one in real],
     )

@@ -8,11 +8,18 @@ import pytest
 import torch
 
 from perreactor_model.cli.main import main
-from perreactor_model.evaluation.nearest import nearest_in_training
+from perreactor_model.evaluation.asked import Asked, AskedError
+from perreactor_model.evaluation.from_training import (
+    mean_frame_of_training,
+    mean_sequence_of_training,
+    nearest_in_training,
+)
 from perreactor_model.evaluation.predicting import PredictionError, pattern_of, predict
 from perreactor_model.evaluation.published import published_rows
-from perreactor_model.evaluation.scoring import Asked, score, table_rows
+from perreactor_model.evaluation.scoring import score
+from perreactor_model.evaluation.text import main_table
 from perreactor_model.generate import GenerationInput, GenerationOptions, generate
+from perreactor_model.metrics.predictions import Predictions
 from perreactor_model.networks.checkpoint import save_checkpoint
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.generator import ReactionGenerator
@@ -131,28 +138,98 @@ def test_rows_hold_both_generators_both_tasks_and_honest_baselines(
         identity=split.listener_identity,
     )
     asked = Asked(samples=2, history_frames=200, anchors=True)
-    rows = score(checkpoint, tiny_prepared, asked, {"oracle": tmp_path / "truth.npz"})
+    told = score({"": [checkpoint]}, tiny_prepared, asked, {"oracle": tmp_path / "truth.npz"})
+    rows = told["rows"]
     assert {"GAG", "PAG", "oracle", "mime", "nearest in training", "ground truth"} <= set(rows)
-    assert "nearest neighbour" not in rows, "that one may borrow the truth"
+    assert {"mean sequence of training", "mean frame of training"} <= set(rows)
+    borrowing = {"nearest neighbour", "mean sequence", "mean frame"}
+    assert not borrowing & set(rows), "these take from what is judged"
     assert rows["oracle"]["corrected"]["FRCorr"] == pytest.approx(1.0)
     assert rows["oracle"]["corrected"]["PMAFRG"]["FRDist"] == pytest.approx(0.0, abs=1e-6)
     assert rows["GAG"] != rows["PAG"]
+    assert not told["spread"], "one run has none"
+    over = {(each["row"], each["over"], each["task"]) for each in told["ratios"]}
+    assert ("PAG", "oracle", "PMAFRG") in over
     for mode in ("reference", "corrected"):
-        lines = table_rows(rows, mode)
+        lines = main_table(told, mode)
         assert len({len(line) for line in lines}) == 1
         assert len(lines) == 1 + len(rows)
 
 
-def test_the_nearest_speaker_of_training_lends_the_reaction(tiny_prepared: PreparedCorpus) -> None:
-    train = tiny_prepared.splits["train"]
-    speakers = [train.reaction(int(r), 0, 300)[:, :25] for r in train.pairs[:, 0]]
-    real = [train.reaction(int(r), 0, 300)[:, :25] for r in train.pairs[:, 1]]
-    from perreactor_model.metrics.predictions import Predictions
+def test_runs_of_a_method_are_averaged_and_their_spread_told(
+    checkpoint: Path, generator: ReactionGenerator, tiny_prepared: PreparedCorpus, tmp_path: Path
+) -> None:
+    other = ReactionGenerator(CONFIG)
+    save_checkpoint(other, tmp_path / "other.ckpt")
+    asked = Asked(samples=1, history_frames=200, modes=("corrected",))
+    runs = [
+        score({"": [path]}, tiny_prepared, asked)["rows"]["GAG"]["corrected"]["FRDist"]
+        for path in (checkpoint, tmp_path / "other.ckpt")
+    ]
+    groups = {"": [checkpoint, tmp_path / "other.ckpt"], "alone": [checkpoint]}
+    both = score(groups, tiny_prepared, asked)
+    assert both["rows"]["GAG"]["corrected"]["FRDist"] == pytest.approx(np.mean(runs))
+    assert both["spread"]["GAG"]["corrected"]["FRDist"] == pytest.approx(np.std(runs, ddof=1))
+    assert both["rows"]["alone GAG"]["corrected"]["FRDist"] == pytest.approx(runs[0])
+    assert "±" in main_table(both, "corrected")[1][3]
 
-    like = Predictions.from_arrays([r[None] for r in real], real, speakers, train.appropriate)
-    lent = nearest_in_training(train, like, speakers, 2)
-    assert all(np.allclose(lent.prediction[k][0], real[k]) for k in range(len(real)))
-    assert not np.allclose(lent.prediction[0][1], real[0])
+
+def test_predictions_for_other_clips_are_refused(
+    checkpoint: Path, tiny_prepared: PreparedCorpus, tmp_path: Path
+) -> None:
+    np.savez(
+        tmp_path / "few.npz",
+        prediction=np.zeros((1, 1, 30, 25)),
+        listener=np.random.default_rng(0).random((1, 30, 25)),
+        appropriate=np.ones((1, 1), bool),
+    )
+    with pytest.raises(ValueError, match="answers 1 clips, but the split 'test' has 6 pairs"):
+        score(
+            {"": [checkpoint]},
+            tiny_prepared,
+            Asked(samples=1, history_frames=200),
+            {"few": tmp_path / "few.npz"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"mode": "live"}, "offline, stream, both"),
+        ({"samples": 0}, "give 1 or more"),
+        ({"persons": 2}, "give 3 or more"),
+        ({"history_frames": 1}, "give 4 or more"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(asked: dict, words: str) -> None:
+    with pytest.raises(AskedError, match=words):
+        Asked(**asked)
+
+
+def in_training(tiny_prepared: PreparedCorpus) -> Predictions:
+    """The training split, judged by itself."""
+    train = tiny_prepared.splits["train"]
+    speakers, real = (
+        [train.reaction(int(r), 0, 300)[:, :25] for r in column] for column in train.pairs.T
+    )
+    return Predictions.from_arrays([r[None] for r in real], real, speakers, train.appropriate)
+
+
+def test_the_nearest_speaker_of_training_lends_the_reaction(tiny_prepared: PreparedCorpus) -> None:
+    like = in_training(tiny_prepared)
+    lent = nearest_in_training(tiny_prepared.splits["train"], like, 2)
+    assert all(np.allclose(lent.prediction[k][0], like.listener[k]) for k in range(like.clips))
+    assert not np.allclose(lent.prediction[0][1], like.listener[0])
+
+
+def test_means_are_those_of_the_training_reactions(tiny_prepared: PreparedCorpus) -> None:
+    like, train = in_training(tiny_prepared), tiny_prepared.splits["train"]
+    every = np.stack([np.asarray(real) for real in like.listener])
+    sequence = mean_sequence_of_training(train, like).prediction[3][0]
+    assert np.allclose(sequence, every.mean(axis=0), atol=1e-5)
+    frame = mean_frame_of_training(train, like).prediction[3][0]
+    assert frame.shape == (300, 25)
+    assert np.allclose(frame, every.mean(axis=(0, 1)), atol=1e-5)
 
 
 def test_published_rows_are_the_papers() -> None:
@@ -171,13 +248,14 @@ def test_the_command_prints_tables_and_json(
     assert main([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told["rows"]) == {"GAG", "PAG"}
+    assert told["checkpoints"] == {"": [str(checkpoint)]}
     assert main([*words, "--markdown", "--published"]) == 0
     text = capsys.readouterr().out
     assert "| GAG |" in text and "PerReactor (published, REACT 2024)" in text
     assert main([*words, "--split", "exam"]) == 2
     assert "no split 'exam'" in capsys.readouterr().err
     assert main([*words, "--predictions", "nothing"]) == 2
-    assert "NAME=FILE.npz" in capsys.readouterr().err
+    assert "is no NAME=FILE" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_stage_one_has_no_personal_row(
@@ -190,5 +268,7 @@ def test_a_checkpoint_of_stage_one_has_no_personal_row(
         "training": {"format": 1, "options": {"stage": "gag"}},
     }
     torch.save(content, tmp_path / "gag.ckpt")
-    rows = score(tmp_path / "gag.ckpt", tiny_prepared, Asked(samples=1, modes=("corrected",)))
-    assert set(rows) == {"GAG"}
+    told = score(
+        {"": [tmp_path / "gag.ckpt"]}, tiny_prepared, Asked(samples=1, modes=("corrected",))
+    )
+    assert set(told["rows"]) == {"GAG"}
