@@ -77,6 +77,8 @@ def _table(recording: Recording, kind: str, columns: int) -> np.ndarray:
         values = _reader(path)(path)
     except UNREADABLE as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error
+    if not values.size:  # a header and nothing below it
+        values = np.empty((0, columns), np.float32)
     if values.ndim == 3 and 1 in values.shape[:2]:
         values = values.reshape(-1, values.shape[-1])
     if values.ndim != 2 or values.shape[1] != columns:

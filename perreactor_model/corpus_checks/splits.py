@@ -50,8 +50,6 @@ def look_at_splits(corpus: Corpus) -> Iterator[Fault]:
 
 def look_at_people(corpus: Corpus) -> Iterator[Fault]:
     """Who is in two splits, and of whom there is no other recording."""
-    # In each split of a synthetic corpus chats count from 1, but nobody is in two splits.
-    synthetic = (corpus.root / "synthetic.json").is_file()
     places: dict[str, set[str]] = defaultdict(set)
     for name, split in corpus.splits.items():
         recordings = Counter(each.identity for each in split.recordings)
@@ -62,7 +60,7 @@ def look_at_people(corpus: Corpus) -> Iterator[Fault]:
             if recordings[identity] == 1:
                 yield Fault("alone", f"{identity} ({name})")
     for identity, names in sorted(places.items()):
-        if len(names) > 1 and not synthetic:
+        if len(names) > 1:
             yield Fault("shared-identity", f"{identity}: {', '.join(sorted(names))}")
 
 

@@ -58,8 +58,7 @@ def prepare(
         if _is_synthetic(corpus):
             raise PreparedError("a synthetic corpus keeps people apart already: use splits=keep")
         corpus = by_identity(corpus)
-    # In each split of a synthetic corpus chats count from 1, but nobody is in two splits.
-    elif not _is_synthetic(corpus):
+    else:
         check_apart(corpus.splits)
     refuse_missing(corpus, settings)
     key = key_of(corpus, settings)
@@ -90,7 +89,7 @@ def refuse_missing(corpus: Corpus, settings: PreparationSettings) -> None:
         shown = ", ".join(missing[:5]) + (", ..." if missing[5:] else "")
         raise CorpusError(
             f"{len(missing)} files are missing below {corpus.root}: {shown}. Take these pairs "
-            "out of the index, or add the files"
+            "out of the index, or add the files; `perreactor validate` tells all that is wrong"
         )
 
 

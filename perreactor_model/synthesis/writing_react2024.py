@@ -62,7 +62,9 @@ def react2024_index(corpus: SyntheticCorpus) -> Mapping[str, Content]:
 
 
 def _place(performance: Performance, person: str) -> str:
-    return f"{SITE}/{performance.dyad + 1:03d}/{person}/{performance.session + 1}"
+    # The split is part of the chat: a chat is who somebody is, and splits share nobody.
+    chat = f"{performance.split}-{performance.dyad + 1:03d}"
+    return f"{SITE}/{chat}/{person}/{performance.session + 1}"
 
 
 def _table(names: Sequence[str], rows: np.ndarray) -> bytes:
