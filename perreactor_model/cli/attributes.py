@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perreactor_model.contract import ACTION_UNIT_SLICE, ACTION_UNITS, FRAME_RATE
+from perreactor_model.shown_progress import shown_progress
 from perreactor_model.whole_files import replacing, tidy_when_ended
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.overlay:
             watch = files.enter_context(_overlay(arguments.video, arguments.overlay))
         began = time.monotonic()
-        with _shown_progress() as progress:
+        with shown_progress() as progress:
             track = _analyzed(arguments.video, arguments.causal, progress, watch)
         elapsed = time.monotonic() - began
         if not track.face_present.any():
@@ -111,21 +111,6 @@ def _overlay(video: Path, path: Path) -> Iterator[Any]:
 
     with replacing(path) as part, AttributeOverlay(video, part) as overlay:
         yield overlay.add
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Progress]:
-    """A bar with the time left on stderr, in a terminal."""
-    from tqdm import tqdm
-
-    look = "{percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
-    with tqdm(file=sys.stderr, disable=None, leave=False, bar_format=look, smoothing=0) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = max(done, total)
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 def _summary(track: AttributeTrack) -> dict[str, Any]:

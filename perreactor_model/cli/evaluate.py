@@ -7,12 +7,12 @@ import importlib.util
 import json
 import math
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from perreactor_model.contract import FRAME_RATE
+from perreactor_model.shown_progress import shown_steps
 
 _NEEDED = {"torch": "training", "numba": "evaluation"}
 _EPILOG = """\
@@ -142,8 +142,8 @@ def run(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments)
     corpus = open_prepared(arguments.data)
     synthetic = SyntheticCorpus.open(arguments.synthetic) if arguments.synthetic else None
-    with _Shown() as shown:
-        told = score(groups, corpus, asked, others, synthetic, shown)
+    with shown_steps() as steps:
+        told = score(groups, corpus, asked, others, synthetic, steps)
     if arguments.published:
         for name, figures in published_rows().items():
             told["rows"][f"{name} (published, REACT 2024)"] = {"reference": figures}
@@ -226,26 +226,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-class _Shown:
-    """A bar on the error output for each thing that takes time, if someone looks."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(file=sys.stderr, disable=None, leave=False)
-        self._what = ""
-
-    def __enter__(self) -> _Shown:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self._what != what:
-            self._what = what
-            self._bar.reset(total)
-            self._bar.set_description(what)
-        self._bar.update(done - self._bar.n)

@@ -7,18 +7,17 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from perreactor_model.contract import ATTRIBUTE_COUNT, ATTRIBUTES, FRAME_RATE, attribute_ranges
+from perreactor_model.shown_progress import shown_progress
 from perreactor_model.whole_files import tidy_when_ended
 
 if TYPE_CHECKING:
-    from perreactor_model.metrics.evaluation import Pictures, Progress
+    from perreactor_model.metrics.evaluation import Pictures
     from perreactor_model.metrics.predictions import Predictions
 
 _MODES = ("reference", "corrected", "both")
@@ -92,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     processes = arguments.processes
     if processes is None:
         processes = _processes(predictions)
-    with tidy_when_ended(), _shown_progress(arguments.progress) as progress:
+    with tidy_when_ended(), shown_progress(always=arguments.progress) as progress:
         result = evaluate(
             predictions,
             _modes(arguments.mode, predictions),
@@ -182,20 +181,3 @@ def _processes(predictions: Predictions) -> int:
     if values < _WORTH_PROCESSES:
         return 1
     return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
-
-
-@contextmanager
-def _shown_progress(asked: bool) -> Iterator[Progress]:
-    """A bar with the time left on stderr; only in a terminal, unless asked for."""
-    from tqdm import tqdm
-
-    look = "{percentage:3.0f} %|{bar}| {elapsed} gone, {remaining} left"
-    shown = False if asked else None
-    # Smoothing 0: the time left follows from the pace so far. That of the last few clips jumps.
-    with tqdm(file=sys.stderr, disable=shown, leave=False, bar_format=look, smoothing=0) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

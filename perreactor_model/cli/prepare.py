@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
+from typing import Any
 
+from perreactor_model.contract import FRAME_RATE
 from perreactor_model.preparation.prepared import CACHE, SPEAKER_VIEWS
 from perreactor_model.preparation.settings import (
     FACES,
@@ -16,6 +17,7 @@ from perreactor_model.preparation.settings import (
     SPLITS,
     PreparationSettings,
 )
+from perreactor_model.shown_progress import shown_progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,8 +87,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepare. Raises ValueError and OSError."""
-    from tqdm import tqdm
-
     from perreactor_model.preparation.preparing import prepare
     from perreactor_model.whole_files import tidy_when_ended
 
@@ -104,15 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
         encoder=arguments.encoder,
     )
     cache = arguments.out or arguments.corpus / CACHE
-    with tqdm(unit="step", file=sys.stderr, disable=None, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        with tidy_when_ended():
-            prepared = prepare(arguments.corpus, cache, settings, arguments.workers, show)
-    told = {
+    with shown_progress("preparing") as progress, tidy_when_ended():
+        prepared = prepare(arguments.corpus, cache, settings, arguments.workers, progress)
+    told: dict[str, Any] = {
         "folder": str(prepared.folder),
         "key": prepared.key,
         "action units": prepared.au_semantics,
@@ -120,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
             name: {
                 "pairs": len(split.pairs),
                 "people": len(split.identity_names),
-                "minutes": round(float(split.start[-1]) / 25 / 60, 1),
+                "minutes": round(float(split.start[-1]) / FRAME_RATE / 60, 1),
             }
             for name, split in prepared.splits.items()
         },
@@ -129,11 +123,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(told))
         return 0
     print(f"prepared in {told['folder']} (action units: {told['action units']})")
-    for name, split in prepared.splits.items():
-        minutes = float(split.start[-1]) / 25 / 60
+    for name, counts in told["splits"].items():
         print(
-            f"  {name:<6} {len(split.pairs):6d} pairs, {len(split.identity_names):4d} people, "
-            f"{minutes:8.1f} minutes of recordings"
+            f"  {name:<6} {counts['pairs']:6d} pairs, {counts['people']:4d} people, "
+            f"{counts['minutes']:8.1f} minutes of recordings"
         )
     print(f"train with: perreactor train gag --data {told['folder']} --out RUN")
     return 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from perreactor_model.profiles.telling import (
     table,
     verdict_of,
 )
+from perreactor_model.shown_progress import shown_progress
 from perreactor_model.whole_files import tidy_when_ended
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from perreactor_model.profiles.history import ListenerHistory
     from perreactor_model.profiles.profile import ListenerProfile
     from perreactor_model.profiles.shelf import ShelfEntry
-    from perreactor_model.profiles.sources import Progress
 
 _GREY = "\033[90m{}\033[0m"
 
@@ -170,25 +169,10 @@ def _history(arguments: argparse.Namespace) -> ListenerHistory:
 
     if arguments.attributes is not None:
         return sources.history_of_attributes(arguments.attributes)
-    with _shown_progress() as progress:
+    with shown_progress("looking at the face") as progress:
         if arguments.video is not None:
             return sources.history_of_video(arguments.video, progress)
         return sources.history_of_bag(arguments.bag, arguments.topic, progress)
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Progress]:
-    """A bar with the time left on stderr, in a terminal."""
-    from tqdm import tqdm
-
-    look = "looking at the face {percentage:3.0f} %|{bar}| {remaining} left"
-    with tqdm(file=sys.stderr, disable=None, leave=False, bar_format=look, smoothing=0) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total or None
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 # --- list and delete -----------------------------------------------------------------------------

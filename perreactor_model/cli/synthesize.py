@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from perreactor_model.shown_progress import shown_progress
+from perreactor_model.whole_files import replacing
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -97,8 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         units=arguments.au,
         video=arguments.video,
     )
-    with _bar("session") as bar, tidy_when_ended():
-        corpus = write_corpus(plan, arguments.out, arguments.workers, bar.to, arguments.replace)
+    with shown_progress("performing") as progress, tidy_when_ended():
+        corpus = write_corpus(plan, arguments.out, arguments.workers, progress, arguments.replace)
     sessions = {split: len(corpus.performances(split)) for split in SPLITS}
     size = sum(path.stat().st_size for path in arguments.out.rglob("*") if path.is_file())
     told = {
@@ -114,44 +116,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _redraw(arguments: argparse.Namespace) -> int:
-    from perreactor_model.synthesis.corpus import CorpusPlanError, SyntheticCorpus
+    from perreactor_model.synthesis.corpus import SyntheticCorpus
+    from perreactor_model.synthesis.redrawing import redrawn
 
-    if arguments.samples < 1:
-        raise CorpusPlanError(f"{arguments.samples} samples: give 1 or more")
     corpus = SyntheticCorpus.open(arguments.redraw)
-    rows = corpus.rows(arguments.split)
-    drawn: list[np.ndarray] = []
-    real: list[np.ndarray] = []
-    spoken: list[np.ndarray] = []
-    names: list[str] = []
-    with _bar("pair") as bar:
-        for row, (performance, mirrored) in enumerate(rows):
-            reactions = [
-                corpus.redraw(arguments.split, row, draw)[0]
-                for draw in range(1, arguments.samples + 1)
-            ]
-            drawn.append(np.stack(reactions))
-            dyad = corpus.perform(performance)
-            people = corpus.people(performance)
-            both = (dyad.speaker, dyad.listener)
-            speaker, listener = both[::-1] if mirrored else both
-            frames = corpus.plan.frames
-            real.append(listener.attributes[:frames])
-            spoken.append(speaker.attributes[:frames])
-            names.append(people[0 if mirrored else 1].name)
-            bar.to(row + 1, len(rows))
-    np.savez(
-        arguments.out,
-        prediction=np.stack(drawn),
-        listener=np.stack(real),
-        speaker=np.stack(spoken),
-        appropriate=corpus.appropriate(arguments.split),
-        identity=np.array(names),
-    )
-    _tell(
-        {"file": str(arguments.out), "pairs": len(rows), "samples": arguments.samples},
-        arguments.json,
-    )
+    with shown_progress("reacting") as progress:
+        arrays = redrawn(corpus, arguments.split, arguments.samples, progress)
+    with replacing(arguments.out) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    pairs = len(arrays["listener"])
+    told = {"file": str(arguments.out), "pairs": pairs, "samples": arguments.samples}
+    _tell(told, arguments.json)
     return 0
 
 
@@ -160,8 +135,8 @@ def _statistics(arguments: argparse.Namespace) -> int:
     from perreactor_model.synthesis.statistics import measure, table
 
     corpus = SyntheticCorpus.open(arguments.statistics)
-    with _bar("session") as bar:
-        measured = measure(corpus, arguments.split, bar.to)
+    with shown_progress("counting") as progress:
+        measured = measure(corpus, arguments.split, progress)
     print(json.dumps(measured.to_dict()) if arguments.json else table(measured))
     return 0
 
@@ -174,23 +149,3 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{key} {number}" for key, number in value.items())
         print(f"{name:<10} {value}")
-
-
-class _bar:
-    """A progress bar on the error output, if someone looks."""
-
-    def __init__(self, unit: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit=unit, file=sys.stderr, disable=None, leave=False)
-
-    def __enter__(self) -> _bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def to(self, done: int, total: int) -> None:
-        """So many of so many are done."""
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from perreactor_model.shown_progress import shown_progress
 
 if TYPE_CHECKING:
     from perreactor_model.corpus_checks.findings import CorpusFindings
@@ -39,23 +40,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, tell, and return 1 where there are errors. Raises ValueError and OSError."""
-    from tqdm import tqdm
-
     from perreactor_model.corpus_checks.validating import validate
 
-    with tqdm(unit="recording", file=sys.stderr, disable=None, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with shown_progress("looking") as progress:
         findings = validate(
             arguments.corpus,
             arguments.layout,
             quick=arguments.quick,
             examples=max(0, arguments.examples),
             workers=arguments.workers,
-            progress=show,
+            progress=progress,
         )
     if arguments.json:
         print(json.dumps(findings.to_dict()))

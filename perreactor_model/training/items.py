@@ -121,8 +121,6 @@ class ClipMaker:
         present = (
             np.ones(last - first, bool) if seen is None else self._rows(seen, recording, first)
         )
-        if self.split.face_seen is not None:
-            present = self._rows(self.split.face_seen, recording, first)
         if self.split.face_tokens is not None:
             return None, self._rows(self.split.face_tokens, recording, first), present
         assert self.split.faces is not None
