@@ -140,15 +140,6 @@ class Judges(nn.Module):
             )
         return terms
 
-    @torch.no_grad()
-    def realism_accuracy(self, real: Tensor, generated: Tensor) -> float:
-        """Share of frames (..., 83) that D_R knows, real and generated counting alike; no noise."""
-        assert self.realism is not None
-        form = self.losses.adversarial
-        right = looks_real(form, self.realism(real)).float().mean()
-        caught = (~looks_real(form, self.realism(generated))).float().mean()
-        return float((right + caught) / 2)
-
     @contextmanager
     def at_rest(self) -> Iterator[None]:
         """Within, the judges judge and do not learn: no gradient reaches their weights."""
