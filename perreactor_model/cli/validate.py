@@ -72,7 +72,7 @@ def _lines(findings: CorpusFindings, quick: bool) -> list[str]:
         if len(each.columns) > 1:
             most = each.columns.most_common(8)
             more = ", ..." if len(each.columns) > 8 else ""
-            lines.append("    by column: " + ", ".join(f"{n} {c}" for n, c in most) + more)
+            lines.append("    of which: " + ", ".join(f"{n} {c}" for n, c in most) + more)
         lines += [f"    {example}" for example in each.examples]
         if each.count > len(each.examples) > 0:
             lines.append(f"    ... and {each.count - len(each.examples)} more")

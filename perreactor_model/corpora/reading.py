@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_RATE
-from perreactor_model.corpora.recordings import CorpusError, Recording
+from perreactor_model.corpora.recordings import CorpusError, CorpusShapeError, Recording
 
 OBSERVED_COLUMNS = ATTRIBUTE_COUNT + 6
 
-UNREADABLE = (OSError, ValueError, EOFError, struct.error)
-"""What numpy and scipy raise for files that are cut off, empty or of another kind."""
+UNREADABLE = Exception
+"""What numpy and scipy raise for files that are cut off or damaged is nearly anything: EOFError,
+struct.error, TokenError, ZeroDivisionError, UnboundLocalError, ..."""
 
 
 def read_attributes(recording: Recording) -> np.ndarray:
@@ -51,6 +51,21 @@ def read_audio(recording: Recording) -> tuple[np.ndarray, int]:
     return np.asarray(mono, np.float32), int(rate)
 
 
+def read_mean_face(path: Path) -> np.ndarray:
+    """float32 (58,): what coefficients are deviations from. Raises CorpusError."""
+    mean = _load(_read_npy, path)
+    if mean.size != COEFFICIENT_COUNT or mean.dtype.kind not in "fiu":
+        raise CorpusShapeError(
+            f"{path} holds {mean.dtype} of shape {mean.shape}: expected {COEFFICIENT_COUNT} numbers"
+        )
+    return np.asarray(mean, np.float32).reshape(-1)
+
+
+def contract_frames(count: int, frame_rate: float) -> int:
+    """How many whole frames at 25 a second `count` frames at `frame_rate` last."""
+    return int(count * FRAME_RATE / frame_rate + 1e-6)
+
+
 def to_contract_rate(values: np.ndarray, frame_rate: float) -> np.ndarray:
     """(T, C) at `frame_rate` to 25 a second, float32: as long, less what fills no frame.
 
@@ -60,7 +75,7 @@ def to_contract_rate(values: np.ndarray, frame_rate: float) -> np.ndarray:
     values = np.asarray(values, np.float32)
     if frame_rate == FRAME_RATE or not len(values):
         return values
-    count = int(len(values) * FRAME_RATE / frame_rate + 1e-6)
+    count = contract_frames(len(values), frame_rate)
     places = np.arange(count) * (frame_rate / FRAME_RATE)
     before = np.minimum(places.astype(int), len(values) - 1)
     after = np.minimum(before + 1, len(values) - 1)
@@ -73,19 +88,25 @@ def to_contract_rate(values: np.ndarray, frame_rate: float) -> np.ndarray:
 
 def _table(recording: Recording, kind: str, columns: int) -> np.ndarray:
     path = _path(recording, kind)
-    try:
-        values = _reader(path)(path)
-    except UNREADABLE as error:
-        raise CorpusError(f"{path} cannot be read: {error}") from error
+    values = _load(_reader(path), path)
     if not values.size:  # a header and nothing below it
         values = np.empty((0, columns), np.float32)
     if values.ndim == 3 and 1 in values.shape[:2]:
         values = values.reshape(-1, values.shape[-1])
     if values.ndim != 2 or values.shape[1] != columns:
-        raise CorpusError(f"{path} has the shape {values.shape}: expected rows of {columns} {kind}")
+        raise CorpusShapeError(
+            f"{path} has the shape {values.shape}: expected rows of {columns} {kind}"
+        )
     if values.dtype.kind not in "fiub":
         raise CorpusError(f"{path} holds {values.dtype}: expected numbers")
     return np.asarray(values, np.float32)
+
+
+def _load(read: Callable[[Path], np.ndarray], path: Path) -> np.ndarray:
+    try:
+        return read(path)
+    except UNREADABLE as error:
+        raise CorpusError(f"{path} cannot be read: {error}") from error
 
 
 def _reader(path: Path) -> Callable[[Path], np.ndarray]:

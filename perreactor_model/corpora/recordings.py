@@ -17,6 +17,10 @@ class CorpusError(ValueError):
     """A corpus that cannot be read. The message names the place, and what would be right."""
 
 
+class CorpusShapeError(CorpusError):
+    """A file that can be read, but holds other rows than its kind has."""
+
+
 Told: TypeAlias = Callable[[str], None]
 """Takes what is wrong with an index: raises, or notes it and lets the rest be opened."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,8 @@ import numpy as np
 
 from perreactor_model.audio.resample import HIGHEST_RATE, LOWEST_RATE
 from perreactor_model.contract import (
-    ATTRIBUTE_COUNT,
     ATTRIBUTES,
-    COEFFICIENT_COUNT,
+    COEFFICIENTS,
     EXPRESSION_SLICE,
     FACE_EXPRESSION_SLICE,
     FRAME_RATE,
@@ -23,15 +22,17 @@ from perreactor_model.contract import (
     attribute_ranges,
 )
 from perreactor_model.corpora.reading import (
-    UNREADABLE,
+    contract_frames,
     read_attributes,
     read_audio,
     read_coefficients,
+    read_mean_face,
     read_observed,
 )
-from perreactor_model.corpora.recordings import CorpusError, Recording
+from perreactor_model.corpora.recordings import CorpusError, CorpusShapeError, Recording, SplitIndex
 from perreactor_model.corpus_checks.findings import Fault
 from perreactor_model.preparation.computing import SLACK
+from perreactor_model.preparation.faces import numbered_pictures
 from perreactor_model.preparation.keys import MEAN_FACE, NEEDED
 
 ROUNDING = 1e-3
@@ -44,8 +45,14 @@ UNLIKELY = (
 )
 """Sizes that coefficients of a face do not reach: REACT's own have deviations below 0.5."""
 
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "attributes": ATTRIBUTES,
+    "coefficients": COEFFICIENTS,
+    "observed": ATTRIBUTES + COEFFICIENTS[ROTATION_SLICE.start :],
+}
+"""Their names, by kind of file."""
+
 _SUM_ERROR = 0.05
-PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass
@@ -60,14 +67,23 @@ class Look:
         """Note a fault."""
         self.faults.append(Fault(rule, example, column))
 
+    def tell_error(self, error: Exception) -> None:
+        """Note that a file cannot be read."""
+        self.faults.append(_fault_of(error))
 
-def look_into(recording: Recording, quick: bool = False) -> Look:
-    """Read all files of a recording; quick: only how long they are, and no tables of text."""
+
+def _fault_of(error: Exception) -> Fault:
+    return Fault("shape" if isinstance(error, CorpusShapeError) else "unreadable", str(error))
+
+
+def look_into(quick: bool, given: tuple[str, Recording]) -> Look:
+    """Read all files of a split's recording; quick: only their lengths, and no tables of text."""
+    split, recording = given
     look = Look()
     for kind in NEEDED:
         if kind not in recording.files:
-            look.tell("missing", f"{kind} of {recording.key}", kind)
-    lengths: dict[str, float] = {}
+            look.tell("missing", f"{kind} of {recording.key} ({split})", kind)
+    lengths: dict[str, int] = {}
     readers: tuple[tuple[str, Callable[[Recording], np.ndarray | None]], ...] = (
         ("attributes", read_attributes),
         ("coefficients", read_coefficients),
@@ -79,18 +95,19 @@ def look_into(recording: Recording, quick: bool = False) -> Look:
             continue
         rows = _rows(recording, read, path, look)
         if rows is not None:
-            lengths[kind] = len(rows) * FRAME_RATE / recording.frame_rate
+            lengths[kind] = contract_frames(len(rows), recording.frame_rate)
             if not quick:
                 _look_at_values(kind, path, rows, look)
     if not quick and "attributes" in lengths:
         look.digest = _digest(recording.files["attributes"])
     if lengths:
-        look.frames = round(min(lengths.values()))
+        look.frames = min(lengths.values())
     if "audio" in recording.files:
         lengths["audio"] = _look_at_sound(recording, look, quick)
     if "video" in recording.files and not quick:
         lengths["video"] = _look_at_video(recording, look)
-    _compare(recording, {kind: count for kind, count in lengths.items() if count}, look)
+    lengths = {kind: count for kind, count in lengths.items() if count}
+    _compare(f"{recording.key} ({split})", lengths, look)
     return look
 
 
@@ -105,7 +122,7 @@ def _rows(
             warnings.simplefilter("ignore")  # numpy warns of tables without rows: told here
             rows = read(recording)
     except CorpusError as error:
-        look.tell("shape" if "has the shape" in str(error) else "unreadable", str(error))
+        look.tell_error(error)
         return None
     if rows is None or not len(rows):
         look.tell("shape", f"{path} holds no frame")
@@ -114,22 +131,18 @@ def _rows(
 
 
 def _look_at_values(kind: str, path: Path, rows: np.ndarray, look: Look) -> None:
-    if kind == "observed":
-        # Unknown is allowed there, infinite is not; head pose follows the attributes.
-        _look_at_ranges(path, np.where(np.isinf(rows), 9e9, rows)[:, :ATTRIBUTE_COUNT], look)
-        return
-    finite = np.isfinite(rows)
-    if not finite.all():
-        names = ATTRIBUTES if kind == "attributes" else tuple(map(str, range(rows.shape[1])))
-        for column in np.flatnonzero(~finite.all(axis=0)):
-            count = int((~finite[:, column]).sum())
-            told = f"{path}: {kind} {names[column]} in {count} of {len(rows)} frames"
-            look.tell("not-finite", told, f"{kind} {names[column]}")
-        rows = np.where(finite, rows, np.nan)
-    if kind == "attributes":
+    # Only what is observed may be unknown.
+    bad = np.isinf(rows) if kind == "observed" else ~np.isfinite(rows)
+    for column in np.flatnonzero(bad.any(axis=0)):
+        name = COLUMNS[kind][column]
+        told = f"{path}: {name} in {bad[:, column].sum()} of {len(rows)} frames"
+        look.tell("not-finite", told, name)
+    rows = np.where(bad, np.nan, rows)
+    if kind != "coefficients":
         _look_at_ranges(path, rows, look)
+    if kind == "attributes":
         _look_at_faces(path, rows, look)
-    else:
+    if kind == "coefficients":
         for name, part, limit in UNLIKELY:
             largest = _largest(rows[:, part])
             if largest > limit:
@@ -166,7 +179,7 @@ def _largest(values: np.ndarray) -> float:
     return float(known.max()) if len(known) else 0.0
 
 
-def _look_at_sound(recording: Recording, look: Look, quick: bool) -> float:
+def _look_at_sound(recording: Recording, look: Look, quick: bool) -> int:
     """Its length in frames at 25 a second; 0 where it cannot be read."""
     path = recording.files["audio"]
     try:
@@ -174,11 +187,11 @@ def _look_at_sound(recording: Recording, look: Look, quick: bool) -> float:
             warnings.simplefilter("ignore")  # scipy warns of what is cut off: its length tells
             samples, rate = read_audio(recording)
     except CorpusError as error:
-        look.tell("unreadable", str(error))
-        return 0.0
+        look.tell_error(error)
+        return 0
     if not len(samples) or rate <= 0:
         look.tell("unreadable", f"{path} holds no sound")
-        return 0.0
+        return 0
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         look.tell("audio-rate", f"{path}: {rate} Hz")
     if not quick:
@@ -188,33 +201,28 @@ def _look_at_sound(recording: Recording, look: Look, quick: bool) -> float:
             )
         elif not samples.any():
             look.tell("silent", str(path))
-    return len(samples) * FRAME_RATE / rate
+    return contract_frames(len(samples), rate)
 
 
-def _look_at_video(recording: Recording, look: Look) -> float:
+def _look_at_video(recording: Recording, look: Look) -> int:
     """Its length in frames at 25 a second, from its head; 0 where it cannot be read."""
     from perreactor_model.media.video import VideoError, probe
 
     path = recording.files["video"]
-    if path.is_dir():
-        pictures = [each for each in path.iterdir() if each.suffix.lower() in PICTURES]
-        numbered = [each for each in pictures if each.stem.isdigit()]
-        if not pictures or len(numbered) < len(pictures):
-            look.tell("unreadable", f"{path} holds no pictures named 1.png, 2.png, ...")
-            return 0.0
-        return len(pictures) * FRAME_RATE / recording.frame_rate
     try:
+        if path.is_dir():
+            return contract_frames(len(numbered_pictures(path)), recording.frame_rate)
         info = probe(path)
-    except (VideoError, OSError) as error:
-        look.tell("unreadable", f"{path} cannot be read: {error}")
-        return 0.0
+    except (CorpusError, VideoError) as error:
+        look.tell_error(error)
+        return 0
     if not info.has_pictures:
         look.tell("unreadable", f"{path} holds no pictures")
-        return 0.0
-    return info.duration * FRAME_RATE
+        return 0
+    return round(info.duration * FRAME_RATE)
 
 
-def _compare(recording: Recording, lengths: dict[str, float], look: Look) -> None:
+def _compare(place: str, lengths: Mapping[str, int], look: Look) -> None:
     """As `perreactor prepare` does: tables by frames; sound may end a second early."""
     tables = [
         lengths[kind] for kind in ("attributes", "coefficients", "observed") if kind in lengths
@@ -227,11 +235,11 @@ def _compare(recording: Recording, lengths: dict[str, float], look: Look) -> Non
         apart |= lengths["audio"] < shortest - FRAME_RATE
     if "video" in lengths:
         apart |= lengths["video"] < shortest - SLACK
-    told = ", ".join(f"{kind} {count:.0f} frames" for kind, count in lengths.items())
+    told = ", ".join(f"{kind} {count} frames" for kind, count in lengths.items())
     if apart:
-        look.tell("misaligned", f"{recording.key} at 25 a second: {told}")
+        look.tell("misaligned", f"{place} at 25 a second: {told}")
     elif max(lengths.values()) > shortest + FRAME_RATE:
-        look.tell("uneven", f"{recording.key} at 25 a second: {told}")
+        look.tell("uneven", f"{place} at 25 a second: {told}")
 
 
 def _digest(path: Path) -> str:
@@ -244,19 +252,17 @@ def look_at_mean_face(root: Path) -> Iterator[Fault]:
     if not path.is_file():
         return
     try:
-        mean = np.load(path, allow_pickle=False)
-    except UNREADABLE as error:
-        yield Fault("unreadable", f"{path} cannot be read: {error}")
+        mean = read_mean_face(path)
+    except CorpusError as error:
+        yield _fault_of(error)
         return
-    if getattr(mean, "size", 0) != COEFFICIENT_COUNT or mean.dtype.kind not in "fiu":
-        yield Fault("shape", f"{path}: expected {COEFFICIENT_COUNT} numbers")
-    elif not np.isfinite(mean).all():
+    if not np.isfinite(mean).all():
         yield Fault("not-finite", str(path), "mean face")
 
 
-def missing_videos(recordings: tuple[Recording, ...]) -> Iterator[Fault]:
+def missing_videos(split: SplitIndex) -> Iterator[Fault]:
     """Recordings without a video, where others have one."""
-    lacking = [each for each in recordings if "video" not in each.files]
-    if len(lacking) < len(recordings):
+    lacking = [each for each in split.recordings if "video" not in each.files]
+    if len(lacking) < len(split.recordings):
         for recording in lacking:
-            yield Fault("missing-some", f"video of {recording.key}", "video")
+            yield Fault("missing-some", f"video of {recording.key} ({split.name})", "video")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from perreactor_model.corpora.reading import UNREADABLE
 from perreactor_model.corpora.recordings import Corpus, SplitIndex
 from perreactor_model.corpus_checks.findings import Fault
-from perreactor_model.preparation.matrices import appropriate_of, master_files
+from perreactor_model.preparation.matrices import (
+    UnknownClipsError,
+    appropriate_of,
+    master_files,
+    read_matrix,
+)
 from perreactor_model.preparation.prepared import PreparedError
 
 
@@ -21,30 +24,16 @@ def look_at_matrices(corpus: Corpus) -> Iterator[Fault]:
     for split in corpus.splits.values():
         own = None
         if split.matrix is not None:
-            read = _read(split, split.matrix)
-            if isinstance(read, Fault):
-                yield read
+            try:
+                own = read_matrix(split.matrix, split)
+            except PreparedError as error:
+                yield Fault("matrix", str(error))
                 continue
-            own = read
             yield from _look_at(split, own)
         elif corpus.layout == "react2024" and not master:
             yield Fault("matrix-missing", split.name)
         if master:
             yield from _look_at_master(corpus, split, own)
-
-
-def _read(split: SplitIndex, path: Path) -> np.ndarray | Fault:
-    count = len(split.pairs)
-    try:
-        matrix = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except UNREADABLE as error:
-        return Fault("matrix", f"{path} cannot be read: {error}")
-    if matrix.shape != (count, count) or matrix.dtype.kind not in "fiub":
-        return Fault(
-            "matrix",
-            f"{path}: {matrix.dtype} of shape {matrix.shape}, expected ({count}, {count})",
-        )
-    return matrix
 
 
 def _look_at(split: SplitIndex, matrix: np.ndarray) -> Iterator[Fault]:
@@ -64,10 +53,12 @@ def _look_at_master(corpus: Corpus, split: SplitIndex, own: np.ndarray | None) -
     # As without the split's own, of which `appropriate_of` thinks first.
     try:
         derived = appropriate_of(replace(split, matrix=None), "file", corpus.root)
+    except UnknownClipsError as error:
+        if own is None:
+            yield Fault("matrix-unmatched", str(error))
+        return
     except PreparedError as error:
-        unknown = "are not in" in str(error)
-        if own is None or not unknown:
-            yield Fault("matrix-unmatched" if unknown else "matrix", str(error))
+        yield Fault("matrix", str(error))
         return
     if own is not None:
         rows = int(((own > 0.5) != derived).any(axis=1).sum())

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from perreactor_model.contract import FRAME_RATE
 from perreactor_model.corpora.opening import open_corpus
-from perreactor_model.corpora.recordings import Corpus, Recording
+from perreactor_model.corpora.recordings import Corpus
 from perreactor_model.corpus_checks.files import Look, look_at_mean_face, look_into, missing_videos
 from perreactor_model.corpus_checks.findings import CorpusFindings, Fault
 from perreactor_model.corpus_checks.matrices import look_at_matrices
@@ -22,12 +19,11 @@ from perreactor_model.corpus_checks.splits import (
     look_at_people,
     look_at_splits,
 )
+from perreactor_model.preparation.computing import in_processes
+from perreactor_model.shown_progress import Progress
 
 FEW = 64
 """Recordings that are looked at sooner than other processes start."""
-
-Progress = Callable[[int, int], None]
-"""Told how many recordings are done, and how many there are."""
 
 
 def validate(
@@ -51,7 +47,7 @@ def validate(
     looks = _looks(corpus, quick, workers, progress)
     for name, split in corpus.splits.items():
         findings.add(fault for look in looks[name] for fault in look.faults)
-        findings.add(missing_videos(split.recordings))
+        findings.add(missing_videos(split))
         findings.add(look_at_pairs(corpus, split, looks[name]))
         findings.looked_at[name] = {
             "pairs": len(split.pairs),
@@ -72,9 +68,12 @@ def validate(
 def _looks(
     corpus: Corpus, quick: bool, workers: int, progress: Progress | None
 ) -> dict[str, list[Look]]:
-    recordings = [each for split in corpus.splits.values() for each in split.recordings]
+    recordings = [
+        (name, each) for name, split in corpus.splits.items() for each in split.recordings
+    ]
+    workers = workers if len(recordings) >= FEW else 1
     seen: list[Look] = []
-    for look in _in_processes(partial(look_into, quick=quick), recordings, workers):
+    for look in in_processes(partial(look_into, quick), recordings, workers):
         seen.append(look)
         if progress is not None:
             progress(len(seen), len(recordings))
@@ -83,18 +82,3 @@ def _looks(
         looks[name] = seen[first : first + len(split.recordings)]
         first += len(split.recordings)
     return looks
-
-
-def _in_processes(
-    work: Callable[[Recording], Look], recordings: list[Recording], workers: int
-) -> Iterator[Look]:
-    if workers <= 1 or len(recordings) < FEW:
-        yield from map(work, recordings)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            yield from pool.map(work, recordings, chunksize=8)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

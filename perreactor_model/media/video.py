@@ -81,13 +81,13 @@ def probe(path: str | Path) -> MediaInfo:
     with _open(path) as container:
         width = height = 0
         frame_rate = 0.0
-        if container.streams.video:
-            video = container.streams.video[0]
+        video, sound = _first(container.streams.video), _first(container.streams.audio)
+        if video is not None:
             width, height = video.width, video.height
             if _rotation_of(path) % 180:
                 width, height = height, width
             frame_rate = float(video.average_rate or video.guessed_rate or 0)
-        audio_rate = container.streams.audio[0].rate if container.streams.audio else 0
+        audio_rate = sound.rate if sound is not None else 0
         duration = float((container.duration or 0) * _TIME_BASE)
     return MediaInfo(width, height, frame_rate, audio_rate, duration)
 
@@ -178,6 +178,11 @@ def _open(path: str | Path) -> av.container.InputContainer:
         raise VideoError(f"there is no video file at {path}") from error
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path} cannot be read as video: {error}") from error
+
+
+def _first(streams):  # type: ignore[no-untyped-def]
+    """The first stream; None where there is none, or of a codec that nobody knows."""
+    return streams[0] if streams and streams[0].codec_context is not None else None
 
 
 def _start_seconds(container: av.container.InputContainer) -> Fraction:

@@ -30,10 +30,11 @@ SLACK = 3
 """Frames by which the files of a recording may differ in length; all are cut to the shortest."""
 
 Job = TypeVar("Job")
+Done = TypeVar("Done")
 
 
-def in_processes(work: Callable[[Job], None], jobs: Sequence[Job], workers: int) -> Iterator[None]:
-    """Do all jobs, which come back one by one; what was not begun is dropped on an error."""
+def in_processes(work: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> Iterator[Done]:
+    """What comes of each job, in their order; what was not begun is dropped on an error."""
     if workers <= 1 or len(jobs) < 2:
         yield from map(work, jobs)
         return

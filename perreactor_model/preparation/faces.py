@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from perreactor_model.contract import FRAME_RATE
-from perreactor_model.corpora.recordings import CorpusError, Recording, SplitIndex
+from perreactor_model.corpora.reading import contract_frames
+from perreactor_model.corpora.recordings import CorpusError, Recording, SplitIndex, visible
 from perreactor_model.preparation.computing import SLACK
 from perreactor_model.preparation.prepared import PreparedError
 from perreactor_model.preparation.settings import PreparationSettings
@@ -124,15 +125,19 @@ def _pictures(recording: Recording) -> Iterator[np.ndarray]:
         raise CorpusError(f"{path} cannot be read: {error}") from error
 
 
+def numbered_pictures(folder: Path) -> list[Path]:
+    """The pictures of a video that is a folder of them, in their order. Raises CorpusError."""
+    files = [path for path in visible(folder) if path.suffix.lower() in _PICTURE_SUFFIXES]
+    if not files or not all(path.stem.isdecimal() for path in files):
+        raise CorpusError(f"{folder} holds no pictures named 1.png, 2.png, ...")
+    return sorted(files, key=lambda path: int(path.stem))
+
+
 def _from_folder(folder: Path, frame_rate: float) -> Iterator[np.ndarray]:
-    """Pictures named by numbers, in their order."""
     import cv2
 
-    files = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURE_SUFFIXES]
-    if not files or not all(path.stem.isdigit() for path in files):
-        raise CorpusError(f"{folder} holds no pictures named 1.png, 2.png, ...")
-    files.sort(key=lambda path: int(path.stem))
-    for number in range(int(len(files) * FRAME_RATE / frame_rate + 1e-6)):
+    files = numbered_pictures(folder)
+    for number in range(contract_frames(len(files), frame_rate)):
         path = files[round(number * frame_rate / FRAME_RATE)]
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if picture is None:

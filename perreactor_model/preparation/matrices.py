@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from perreactor_model.corpora.reading import UNREADABLE
 from perreactor_model.corpora.recordings import SplitIndex
 from perreactor_model.preparation.prepared import PreparedError
 
@@ -14,6 +15,10 @@ MASTER_MATRICES = ("Approprirate_facial_reaction.npy", "Appropriate_facial_react
 """Of REACT's whole corpus; the first spelling is the published one."""
 MASTER_INDEX = "data_indices.csv"
 _INDEX_COLUMNS = ("site", "chat_index", "clip_index")
+
+
+class UnknownClipsError(PreparedError):
+    """Clips that the index of the corpus's master matrix does not list."""
 
 
 def master_files(root: Path) -> tuple[Path, ...]:
@@ -32,7 +37,7 @@ def appropriate_of(split: SplitIndex, how: str, root: Path) -> np.ndarray:
     """
     master = master_files(root)
     if how != "sessions" and split.matrix is not None:
-        matrix = _from_file(split)
+        matrix = np.asarray(read_matrix(split.matrix, split) > 0.5)
     elif how != "sessions" and master:
         matrix = _from_master(split, *master)
     elif how == "file":
@@ -46,16 +51,16 @@ def appropriate_of(split: SplitIndex, how: str, root: Path) -> np.ndarray:
     return matrix
 
 
-def _from_file(split: SplitIndex) -> np.ndarray:
-    assert split.matrix is not None
-    matrix = _read(split.matrix)
+def read_matrix(path: Path, split: SplitIndex) -> np.ndarray:
+    """(N, N) numbers as they are in a split's own file. Raises PreparedError."""
+    matrix = _read(path)
     count = len(split.pairs)
     if matrix.shape != (count, count):
         raise PreparedError(
-            f"{split.matrix} has the shape {matrix.shape}, but '{split.name}' has {count} "
+            f"{path} has the shape {matrix.shape}, but '{split.name}' has {count} "
             f"pairs with both directions of each: expected ({count}, {count})"
         )
-    return np.asarray(matrix > 0.5)
+    return matrix
 
 
 def _from_master(split: SplitIndex, path: Path, index: Path) -> np.ndarray:
@@ -72,7 +77,7 @@ def _from_master(split: SplitIndex, path: Path, index: Path) -> np.ndarray:
     unmatched = [key for key in keys if _clip_of(key) not in known]
     if unmatched:
         shown = ", ".join(unmatched[:5]) + (", ..." if unmatched[5:] else "")
-        raise PreparedError(
+        raise UnknownClipsError(
             f"{len(unmatched)} clips of '{split.name}' are not in {index}: {shown}. Take them out "
             f"of {split.name}.csv, or use similarity"
         )
@@ -84,19 +89,25 @@ def _from_master(split: SplitIndex, path: Path, index: Path) -> np.ndarray:
 def _read(path: Path) -> np.ndarray:
     try:
         matrix: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise PreparedError(f"{path} cannot be read: {error}") from error
+    if matrix.dtype.kind not in "fiub":
+        raise PreparedError(f"{path} holds {matrix.dtype}: expected numbers")
     return matrix
 
 
 def _read_index(path: Path) -> dict[tuple[str, str, str], int]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _INDEX_COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise PreparedError(f"{path} lacks the columns {', '.join(missing)}")
-        rows = [tuple(row[name].strip() for name in _INDEX_COLUMNS) for row in reader]
-    return {(site.upper(), chat, clip): row for row, (site, chat, clip) in enumerate(rows)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            missing = [name for name in _INDEX_COLUMNS if name not in (reader.fieldnames or ())]
+            rows = [] if missing else list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PreparedError(f"{path} cannot be read: {error}") from error
+    if missing:
+        raise PreparedError(f"{path} lacks the columns {', '.join(missing)}")
+    clips = [[row[name].strip() for name in _INDEX_COLUMNS] for row in rows]
+    return {(site.upper(), chat, clip): row for row, (site, chat, clip) in enumerate(clips)}
 
 
 def _clip_of(key: str) -> tuple[str, str, str]:

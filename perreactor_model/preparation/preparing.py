@@ -20,6 +20,7 @@ from perreactor_model.contract import (
     ROTATION_SLICE,
 )
 from perreactor_model.corpora.opening import open_corpus
+from perreactor_model.corpora.reading import read_mean_face
 from perreactor_model.corpora.recordings import Corpus, CorpusError, SplitIndex
 from perreactor_model.preparation.computing import Job, compute_recording, in_processes
 from perreactor_model.preparation.faces import compute_faces, face_jobs, load_encoder
@@ -188,10 +189,10 @@ class _Preparation:
         """(58,): the corpus's own file; none for a synthetic one; else the mean over training."""
         path = self._corpus.root / MEAN_FACE
         if path.is_file():
-            mean = np.load(path, allow_pickle=False).reshape(-1)
-            if mean.shape != (COEFFICIENT_COUNT,):
-                raise CorpusError(f"{path} has {mean.size} values: expected {COEFFICIENT_COUNT}")
-            return np.asarray(mean, np.float32)
+            mean = read_mean_face(path)
+            if not np.isfinite(mean).all():
+                raise CorpusError(f"{path} holds NaN or infinite numbers")
+            return mean
         if synthetic:
             return np.zeros(COEFFICIENT_COUNT, np.float32)
         splits = self._corpus.splits
