@@ -71,6 +71,10 @@ class AppropriatenessDiscriminator(nn.Module):
             nn.Linear(size + (size if pattern_size else 0), size), nn.GELU(), nn.Linear(size, 1)
         )
         self.read_pattern = nn.Linear(pattern_size, size) if pattern_size else None
+        if self.gain is not None:
+            # It first learns what fits the speaker; a random pattern's say would be in the way.
+            nn.init.zeros_(self.gain.weight)
+            nn.init.zeros_(self.gain.bias)
 
     def forward(self, reaction: Tensor, speaker: Tensor, pattern: Tensor | None = None) -> Tensor:
         """Logits (B, n) of n reactions (B, n, T, 83) to each speaker (B, T, S).

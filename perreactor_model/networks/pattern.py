@@ -2,7 +2,9 @@
 
 A history of one listener is split into 2**K segments. Segment k meets segment k + 2**(K-1) in a
 shared cross-attention, which keeps what both have in common and loses what only one of them shows;
-the results meet in the same way until one is left.
+the results meet in the same way until one is left. With `pattern_statistics` it also reads how the
+history is distributed as a whole, which the attention's norms would wipe out: what a face is like
+at rest, and how far and how quickly each part of it moves.
 """
 
 import torch
@@ -13,6 +15,9 @@ from perreactor_model.networks.config import ModelConfig
 
 CHANGE_GAIN = 5.0
 """The change from frame to frame is shown per 0.2 s, to weigh about as much as the state."""
+
+STATISTICS = 3
+"""Of each channel of a history: mean, spread, and how much it changes from frame to frame."""
 
 
 class SharedCrossAttention(nn.Module):
@@ -46,7 +51,11 @@ class PatternEncoder(nn.Module):
             nn.Linear(2 * config.pattern_channels, 2 * size), nn.GELU(), nn.Linear(2 * size, size)
         )
         self.meet = SharedCrossAttention(size, config.feed_forward)
-        self.summarise = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size))
+        told = STATISTICS * config.pattern_channels if config.pattern_statistics else 0
+        self.statistics = bool(told)
+        self.summarise = nn.Sequential(
+            nn.Linear(size, size), nn.GELU(), nn.Linear(size + told, size)
+        )
         self.norm = nn.LayerNorm(size, elementwise_affine=False)
 
     def forward(self, history: Tensor) -> Tensor:
@@ -58,6 +67,11 @@ class PatternEncoder(nn.Module):
 
     def summary(self, history: Tensor) -> Tensor:
         """The pattern (..., d) before it is normalised."""
+        summary: Tensor = self.summarise[2](self.features(history))
+        return summary
+
+    def features(self, history: Tensor) -> Tensor:
+        """What the summary is a linear function of: (..., d), with statistics (..., d + 3C)."""
         segments = 2**self.exponent
         length = history.shape[-2] // segments
         history = history[..., history.shape[-2] - segments * length :, :]
@@ -68,4 +82,25 @@ class PatternEncoder(nn.Module):
         for level in reversed(range(self.exponent)):
             half = 2**level
             x = self.meet(x[..., :half, :, :], x[..., half:, :, :])
-        return self.summarise(x.squeeze(-3).mean(dim=-2))
+        met: Tensor = self.summarise[:2](x.squeeze(-3).mean(dim=-2))
+        if not self.statistics:
+            return met
+        mean = history.mean(dim=-2)
+        spread = (history - mean.unsqueeze(-2)).square().mean(dim=-2).add(1e-8).sqrt()
+        return torch.cat([met, mean, spread, change.abs().mean(dim=-2)], dim=-1)
+
+    @torch.no_grad()
+    def tell_apart(self, histories: Tensor) -> None:
+        """Begin with patterns that differ: `histories` (n, H, C) of many people get mean 0 and
+        each feature the same say. Random weights make all patterns alike to a thousandth.
+        """
+        last = self.summarise[2]
+        assert isinstance(last, nn.Linear)
+        features = self.features(histories)
+        spread = features.std(dim=0)
+        told = spread > 1e-5
+        last.weight.mul_(torch.where(told, 1.0 / spread.clamp(min=1e-5), 0.0))
+        summary = features @ last.weight.T
+        gain = 1.0 / summary.std()
+        last.weight.mul_(gain)
+        last.bias.copy_(-gain * summary.mean(dim=0))

@@ -21,6 +21,7 @@ from perreactor_model.networks.checkpoint import (
     is_checkpoint,
     read_content,
 )
+from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.training.options import CHANGEABLE, TrainOptions
 from perreactor_model.training.overrides import from_dict
@@ -29,7 +30,7 @@ from perreactor_model.whole_files import replacing
 LAST, BEST = "last.ckpt", "best.ckpt"
 TRAINING_FORMAT = 1
 
-PERSONAL_FIELDS = frozenset({"beta", "pattern_exponent", "pattern_input"})
+PERSONAL_FIELDS = frozenset({"beta", "pattern_exponent", "pattern_input", "pattern_statistics"})
 """Of a model, what is learnt or used in stage 2 only and may differ from the GAG's."""
 
 
@@ -105,7 +106,8 @@ def model_after(gag: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
 
     `asked` holds options by dotted name. Raises CheckpointError for networks that differ.
     """
-    model = dict(_gag_content(gag)["config"])
+    # An older checkpoint lacks newer fields: they have their defaults.
+    model = ModelConfig.from_dict(_gag_content(gag)["config"]).to_dict()
     for key, value in asked.items():
         group, _, name = key.partition(".")
         if group != "model" or model[name] == value:

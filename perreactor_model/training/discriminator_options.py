@@ -21,9 +21,10 @@ class DiscriminatorOptions:
     size: width of their hidden layers. speaker: what D_A sees of the speaker: `tokens` of the
     generator, detached (paper: B^s), or true `attributes` and coefficients (authors' code). pool:
     frames averaged to one before D_A looks. instance_noise: standard deviation, in spreads, of the
-    noise on every frame that D_R sees, real or not; it falls to `noise_floor` over `noise_steps`
-    steps. Without it labels of 0 and 1 give real frames away. label_smoothing: real counts as
-    1 minus this for D_R.
+    noise on every frame of a reaction that is judged, real or not; it falls to `noise_floor` over
+    `noise_steps` steps. Without it labels of 0 and 1 give real frames away, and judges know what
+    is generated long before they know what is appropriate. label_smoothing: real counts as 1 minus
+    this for D_R.
     """
 
     size: int = 128

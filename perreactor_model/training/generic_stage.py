@@ -105,7 +105,7 @@ class GenericStage(nn.Module):
         wrong = [("inappropriate", batch.inappropriate, batch.inappropriate_weight)]
         realism, told = self.judges.realism_terms(batch, fake, step)
         speaker = self.judges.speaker_view(batch, made.token)
-        fitting, more = self.judges.appropriateness_terms(wrong, batch, fake, speaker, None)
+        fitting, more = self.judges.appropriateness_terms(wrong, batch, fake, speaker, None, step)
         return realism | fitting, told | more
 
     def generator_losses(self, batch: Batch, made: Reactions, step: int) -> Losses:

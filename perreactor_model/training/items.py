@@ -73,7 +73,7 @@ class ClipMaker:
         """The clip of an item in an epoch."""
         key = (self._seed, epoch, item)
         data, split = self._data, self.split
-        chosen = self.choices.choose(item, _generator(key, _CHOICE))
+        chosen = self._choice(key)
         speaker, first = chosen.speaker, chosen.start
         last = first + data.clip_frames
         visual, token, face = self._face(speaker, first, last)
@@ -84,11 +84,7 @@ class ClipMaker:
         wrong, wrong_weight = self._reactions(chosen.wrong, data.inappropriate)
         history = others = others_weight = None
         if chosen.past is not None:
-            recording, start = chosen.past
-            rows = split.history_rows(
-                recording, start, start + data.history_frames, data.history_view
-            )
-            history = np.asarray(rows[:, : self._channels], np.float32)
+            history = self.history(chosen)
             others, others_weight = self._reactions(chosen.others, data.others)
         return Clip(
             key=key,
@@ -109,6 +105,24 @@ class ClipMaker:
             others=others,
             others_weight=others_weight,
         )
+
+    def histories(self, count: int) -> np.ndarray:
+        """Pasts (n, H, C) of the listeners of at most `count` items from all over the split."""
+        chosen = self.items[np.unique(np.linspace(0, len(self.items) - 1, count).astype(int))]
+        return np.stack([self.history(self._choice((self._seed, 0, int(i)))) for i in chosen])
+
+    def history(self, chosen: Chosen) -> np.ndarray:
+        """The past (H, C) of the listener of a clip of stage 2."""
+        assert chosen.past is not None
+        recording, start = chosen.past
+        data = self._data
+        rows = self.split.history_rows(
+            recording, start, start + data.history_frames, data.history_view
+        )
+        return np.asarray(rows[:, : self._channels], np.float32)
+
+    def _choice(self, key: Key) -> Chosen:
+        return self.choices.choose(key[2], _generator(key, _CHOICE))
 
     def _face(
         self, recording: int, first: int, last: int

@@ -23,12 +23,18 @@ from perreactor_model.training.batch import Batch
 from perreactor_model.training.discriminator_options import DiscriminatorOptions
 from perreactor_model.training.instance_noise import noisy
 from perreactor_model.training.loss_options import LossOptions
-from perreactor_model.training.regularisers import affect, diversity, nearest, smoothness
+from perreactor_model.training.regularisers import (
+    affect,
+    diversity,
+    manner,
+    nearest,
+    smoothness,
+)
 
 Losses = dict[str, Tensor]
 """Name -> weighted loss (a number with a gradient); their sum is what is minimised."""
 
-_REAL, _GENERATED, _TO_DECEIVE = 0, 1, 2
+_REAL, _GENERATED, _TO_DECEIVE, _TO_FIT, _TO_SEEM_FIT = range(5)
 
 
 class Judges(nn.Module):
@@ -87,6 +93,7 @@ class Judges(nn.Module):
         fake: Tensor,
         speaker: Tensor,
         pattern: Tensor | None,
+        step: int,
     ) -> tuple[Losses, dict[str, Tensor]]:
         """Eq. 10 or 12 for D_A. `wrong`: name, real reactions (B, n, T, 83) and weights (B, n).
 
@@ -96,7 +103,8 @@ class Judges(nn.Module):
             return {}, {}
         form = self.losses.adversarial
         parts = [batch.appropriate, fake, *(reactions for _, reactions, _ in wrong)]
-        logits = self.appropriateness(torch.cat(parts, dim=1), speaker, pattern)
+        seen = self._seen(torch.cat(parts, dim=1), batch, step, _TO_FIT)
+        logits = self.appropriateness(seen, speaker, pattern)
         right, made, *others = logits.split([part.shape[1] for part in parts], dim=1)
         weight = batch.appropriate_weight
         loss = clip_mean(judged_as(form, right, True), weight) + clip_mean(
@@ -121,7 +129,8 @@ class Judges(nn.Module):
             logit = self.realism(self._seen(fake, batch, step, _TO_DECEIVE))
             terms["realism"] = options.realism * clip_mean(not_deceived(form, logit))
         if self.appropriateness is not None:
-            logit = self.appropriateness(fake, speaker, pattern)
+            seen = self._seen(fake, batch, step, _TO_SEEM_FIT)
+            logit = self.appropriateness(seen, speaker, pattern)
             terms["appropriateness"] = options.appropriateness * clip_mean(
                 not_deceived(form, logit)
             )
@@ -136,6 +145,10 @@ class Judges(nn.Module):
             )
         if options.reconstruction_weight:
             terms["reconstruction"] = options.reconstruction_weight * nearest(
+                fake, batch.appropriate, batch.appropriate_weight, self.scale
+            )
+        if options.manner:
+            terms["manner"] = options.manner * manner(
                 fake, batch.appropriate, batch.appropriate_weight, self.scale
             )
         return terms

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from perreactor_model.preparation.prepared import PreparedCorpus, PreparedSplit
 
 TRAIN, HELD_OUT = "train", "val"
+_MET = 256
+"""Pasts that a pattern encoder is begun with."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ class Run:
         if (folder / LAST).is_file():
             content = self._resumable(folder / LAST)
         # A resumed run needs its GAG no more: its networks are in the checkpoint.
-        stage = build_stage(options, gag if content is None else None, self._face_encoder())
+        stage = (
+            build_stage(options, gag, self._face_encoder(), self._listeners())
+            if content is None
+            else build_stage(options, None, self._face_encoder())
+        )
         self.stepper = Stepper(stage, options, fabric)
         self.step = 0
         self.best: float | None = None
@@ -202,6 +208,12 @@ class Run:
         write_checkpoint(
             self._folder / name, self.stepper.stage.generator, self.stepper.weights(), training
         )
+
+    def _listeners(self) -> torch.Tensor | None:
+        """Pasts of listeners of all the corpus, in stage 2."""
+        if self.options.stage == "gag":
+            return None
+        return torch.from_numpy(self._maker.histories(_MET))
 
     def _face_encoder(self) -> Path | None:
         """The checkpoint whose encoder made the corpus's features of faces, if it holds any."""

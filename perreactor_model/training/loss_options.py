@@ -19,7 +19,8 @@ class LossOptions:
     `minimax` is Eq. 9-12 to the letter. realism, appropriateness: weights of the discriminators,
     1 in Eq. 11. smoothness, diversity: lambda_m and lambda_d; diversity_scale: distance, in
     spreads, at which two reactions count as different. kl, affect: regularisers of the authors'
-    code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction. pattern: the pattern
+    code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction; manner: to its level,
+    spread and speed, which reconstruction alone flattens. pattern: the pattern
     encoder is also led to what lets D_A^P know a listener's real reactions. Raises OptionError.
     """
 
@@ -33,6 +34,7 @@ class LossOptions:
     kl: float = 0.0
     affect: float = 0.0
     reconstruction: float = 0.0
+    manner: float = 0.0
     pattern: float = 0.0
 
     def __post_init__(self) -> None:
@@ -68,5 +70,6 @@ _WEIGHTS = (
     "kl",
     "affect",
     "reconstruction",
+    "manner",
     "pattern",
 )

@@ -68,7 +68,7 @@ class PersonalStage(nn.Module):
         realism, told = self.judges.realism_terms(batch, fake, step)
         speaker = self.judges.speaker_view(batch, made.token)
         fitting, more = self.judges.appropriateness_terms(
-            self._wrong(batch), batch, fake, speaker, made.pattern.detach()
+            self._wrong(batch), batch, fake, speaker, made.pattern.detach(), step
         )
         return realism | fitting, told | more
 

@@ -12,6 +12,9 @@ from torch import Tensor
 from perreactor_model.contract import AFFECT_SLICE
 from perreactor_model.training.adversarial import clip_mean
 
+SPEED_FRAMES = 5.0
+"""Speed is the change within 0.2 s, to weigh about as much as the spread."""
+
 
 def smoothness(reaction: Tensor, scale: Tensor) -> Tensor:
     """L_mot: mean squared change from frame to frame, in spreads."""
@@ -50,6 +53,25 @@ def nearest(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Te
     apart = ((reaction.unsqueeze(2) - real.unsqueeze(1)) / scale) ** 2
     apart = apart.mean(dim=(-2, -1)).masked_fill(weight.unsqueeze(1) == 0, torch.inf)
     return clip_mean(apart.min(dim=2).values)
+
+
+def manner(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """How far each reaction's way of moving is from the nearest of the real ones: mean squared
+    difference of level, spread and speed of all values, in spreads (speed: per 0.2 s).
+
+    The frames' distance alone is smallest for a face that hardly moves: what cannot be foretold is
+    best left out. People are told apart by just that.
+    """
+    one = torch.ones((), device=reaction.device)
+    return nearest(_described(reaction / scale), _described(real / scale), weight, one)
+
+
+def _described(faces: Tensor) -> Tensor:
+    """Level, spread and speed over time of (..., T, C): (..., 1, 3C)."""
+    level = faces.mean(dim=-2, keepdim=True)
+    spread = ((faces - level) ** 2).mean(dim=-2, keepdim=True).add(1e-6).sqrt()
+    speed = SPEED_FRAMES * torch.diff(faces, dim=-2).abs().mean(dim=-2, keepdim=True)
+    return torch.cat([level, spread, speed], dim=-1)
 
 
 def affect(reaction: Tensor, real: Tensor, weight: Tensor) -> Tensor:

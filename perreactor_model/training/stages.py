@@ -11,6 +11,7 @@ from torch import Tensor
 from perreactor_model.networks.checkpoint import CheckpointError, load_checkpoint
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.training.batch import Batch
+from perreactor_model.training.beginning import begin
 from perreactor_model.training.checkpoints import personal_start
 from perreactor_model.training.generic_stage import GenericStage, Reactions
 from perreactor_model.training.judging import Judges, Losses
@@ -37,11 +38,15 @@ class Stage(Protocol):
 
 
 def build_stage(
-    options: TrainOptions, gag: Path | None, face_encoder: Path | None = None
+    options: TrainOptions,
+    gag: Path | None,
+    face_encoder: Path | None = None,
+    histories: Tensor | None = None,
 ) -> GenericStage | PersonalStage:
     """New networks on the CPU; those of stage 2 begin where the GAG ended (`gag`).
 
-    None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them.
+    None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them. `histories`
+    (n, H, C) of many listeners let the pattern encoder begin with telling people apart.
 
     `face_encoder` is the checkpoint whose face encoder the corpus was prepared with, where it holds
     features of faces: it becomes the generator's, and learns nothing. The same options give the
@@ -50,6 +55,7 @@ def build_stage(
     torch.manual_seed(options.loop.seed)
     if options.stage == "gag":
         generator = ReactionGenerator(options.model)
+        begin(generator)
         if face_encoder is not None:
             take_face_encoder(generator, face_encoder)
         generic = GenericStage(generator, options.loss, options.discriminator)
@@ -59,6 +65,8 @@ def build_stage(
         generator = ReactionGenerator(options.model)
         return PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     generator, realism = personal_start(gag, options)
+    if histories is not None:
+        generator.pattern_encoder.tell_apart(histories)
     stage = PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     known = stage.judges.realism
     # The paper takes D_R over from stage 1; one of another size begins anew.

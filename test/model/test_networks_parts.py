@@ -131,6 +131,50 @@ def test_the_pattern_meets_segments_half_a_history_apart() -> None:
     assert met == [(2, 2), (1, 1)]
 
 
+def people(count: int, channels: int) -> torch.Tensor:
+    """Histories of people who rest and move in ways of their own, (count, 64, channels)."""
+    drawn = torch.Generator().manual_seed(3)
+    rest = 0.05 * torch.rand(count, 1, channels, generator=drawn)
+    reach = 0.2 * torch.rand(count, 1, channels, generator=drawn)
+    return rest + reach * torch.rand(count, 64, channels, generator=drawn)
+
+
+def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
+    config = replace(ATTRIBUTES, pattern_statistics=True)
+    encoder = networks(config).pattern_encoder
+    history = people(1, config.pattern_channels)[0]
+    told = encoder.features(history)[config.feature_size :].unflatten(0, (3, -1))
+    rest = history.mean(dim=0)
+    torch.testing.assert_close(told[0], rest)
+    torch.testing.assert_close(told[1], history.std(dim=0, correction=0), atol=1e-4, rtol=0)
+    livelier = encoder.features(rest + 2 * (history - rest))[config.feature_size :]
+    torch.testing.assert_close(livelier.unflatten(0, (3, -1))[1:], 2 * told[1:], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("statistics", [False, True])
+def test_patterns_can_begin_by_telling_people_apart(statistics: bool) -> None:
+    config = replace(ATTRIBUTES, pattern_statistics=statistics)
+    generator = networks(config)
+    met = people(40, config.pattern_channels)
+
+    def alike(histories: torch.Tensor) -> float:
+        return float(generator.pattern(histories).mean(dim=0).square().mean())
+
+    assert alike(met[30:]) > 0.9, "random weights: nearly all of a pattern is everybody's"
+    generator.pattern_encoder.tell_apart(met[:30])
+    assert alike(met[:30]) < 0.05
+    assert alike(met[30:]) < 0.3, "people not met before"
+
+
+def test_a_channel_that_never_moves_tells_nobody_apart() -> None:
+    config = replace(ATTRIBUTES, pattern_statistics=True)
+    generator = networks(config)
+    met = people(8, config.pattern_channels)
+    met[..., 0] = 0.5
+    generator.pattern_encoder.tell_apart(met)
+    assert generator.pattern(met).isfinite().all()
+
+
 @pytest.mark.parametrize("decoder", ["aligned", "paper"])
 def test_attributes_stay_in_range_whatever_the_weights(decoder: str) -> None:
     generator = networks(replace(ATTRIBUTES, decoder=decoder))

@@ -20,6 +20,7 @@ from perreactor_model.training.regularisers import (
     affect,
     divergence,
     diversity,
+    manner,
     nearest,
     smoothness,
 )
@@ -171,3 +172,23 @@ def test_reconstruction_asks_no_judge() -> None:
     assert not options.judged_for_realism and not options.judged_for_appropriateness
     assert options.reconstruction_weight == 1.0
     assert LossOptions(objective="reconstruction", reconstruction=3.0).reconstruction_weight == 3.0
+
+
+def test_manner_is_the_way_of_moving_not_the_moment() -> None:
+    drawn = torch.Generator().manual_seed(2)
+    real = torch.rand(2, 3, 40, 83, generator=drawn)
+    known, later = torch.ones(2, 3), real.roll(7, dims=-2)
+    assert manner(real, real, known, ONE) < 1e-9
+    assert manner(later, real, known, ONE) < 0.01 < nearest(later, real, known, ONE)
+    still = real.mean(dim=-2, keepdim=True).expand_as(real)
+    assert manner(still, real, known, ONE) > 0.1, "a face at rest has another manner"
+
+
+def test_manner_goes_to_the_nearest_reaction_and_never_to_padding() -> None:
+    real = torch.zeros(1, 2, 10, 83)
+    real[:, 0] += 1.0
+    made = torch.full((1, 1, 10, 83), 0.1)
+    near, far = torch.ones(1, 2), torch.tensor([[1.0, 0.0]])
+    # A third of what is compared is the level.
+    torch.testing.assert_close(manner(made, real, near, ONE), torch.tensor(0.01 / 3))
+    torch.testing.assert_close(manner(made, real, far, ONE), torch.tensor(0.81 / 3))

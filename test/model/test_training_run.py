@@ -364,8 +364,9 @@ def test_half_precision_trains_too(noise: PreparedCorpus, tmp_path: Path) -> Non
 def test_the_judge_of_realism_is_neither_blind_nor_all_knowing(
     tiny_prepared: PreparedCorpus, tmp_path: Path
 ) -> None:
-    words = ["loop.steps=240", "loop.validate=40", "loop.validate_clips=2", "optimiser.lr=1e-3"]
-    train("gag", tiny_prepared, tmp_path, *words, "optimiser.discriminator_lr=1e-3")
+    words = ["loop.steps=240", "loop.validate=40", "loop.validate_clips=8", "optimiser.lr=1e-3"]
+    judge = ["optimiser.discriminator_lr=5e-4", "discriminator.noise_steps=240"]
+    train("gag", tiny_prepared, tmp_path, *words, *judge)
     held_out = [line for line in read_log(tmp_path) if "FRCorr" in line]
     knows = [(line["realism_real"] + line["realism_generated"]) / 2 for line in held_out]
     assert len(knows) == 6
