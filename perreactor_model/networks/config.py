@@ -35,7 +35,8 @@ class ModelConfig:
     speaker, `face_image` (then `visual_channels` wide, of `image_size` pixels) or
     `facial_attributes`; `audio_rate` in Hz; `pattern_exponent` is K, so a history is split into
     2**K segments; `pattern_input` what a row of a history holds; `pattern_statistics` whether the
-    pattern also reads mean, spread and speed of the whole history (not in the paper).
+    pattern also reads mean, spread and speed of the whole history, `latent_skip` whether the latent
+    also goes straight to what the decoder's layers hand to its heads (neither is in the paper).
     """
 
     feature_size: int = 128
@@ -52,6 +53,7 @@ class ModelConfig:
     pattern_exponent: int = 2
     pattern_input: str = "attributes+head"
     pattern_statistics: bool = False
+    latent_skip: bool = False
 
     def __post_init__(self) -> None:
         for name in (
@@ -74,10 +76,9 @@ class ModelConfig:
         _require_choice("decoder", self.decoder, DECODERS)
         _require_choice("visual_input", self.visual_input, VISUAL_INPUTS)
         _require_choice("pattern_input", self.pattern_input, tuple(PATTERN_INPUTS))
-        if not isinstance(self.pattern_statistics, bool):
-            raise ConfigError(
-                f"pattern_statistics must be true or false, not {self.pattern_statistics!r}"
-            )
+        for name in ("pattern_statistics", "latent_skip"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be true or false, not {getattr(self, name)!r}")
         _require_integer("audio_rate", self.audio_rate, 1)
         if self.audio_rate not in AUDIO_RATES:
             raise ConfigError(f"audio_rate must be one of {AUDIO_RATES}, not {self.audio_rate}")

@@ -67,6 +67,34 @@ class ReactionHeads(nn.Module):
         return nn.functional.gelu(self.widen(torch.cat([coefficients, hidden], dim=-1)))
 
 
+class LatentSkip(nn.Module):
+    """The latent, added to what the layers made of it: what is meant for the whole of a reaction,
+    as a listener's pattern is, need not find its way through their norms. It begins as nothing.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.carry = nn.Linear(size, size, bias=False)
+        nn.init.zeros_(self.carry.weight)
+
+    def forward(self, hidden: Tensor, latent: Tensor) -> Tensor:
+        """Two of shape (..., d) -> (..., d)."""
+        return hidden + self.carry(latent)
+
+
+class NoSkip(nn.Module):
+    """As in the paper."""
+
+    def forward(self, hidden: Tensor, latent: Tensor) -> Tensor:
+        """The first."""
+        return hidden
+
+
+def latent_skip(config: ModelConfig) -> LatentSkip | NoSkip:
+    """Of a decoder."""
+    return LatentSkip(config.feature_size) if config.latent_skip else NoSkip()
+
+
 class AlignedLayer(nn.Module):
     """Own past, speaker, feed-forward; post-norm."""
 
@@ -91,6 +119,7 @@ class AlignedDecoder(nn.Module):
         self.heads = config.heads
         self.embed = nn.Linear(config.feature_size, config.feature_size)
         self.layers = nn.ModuleList(AlignedLayer(config) for _ in range(config.decoder_layers))
+        self.latent_skip = latent_skip(config)
         self.reaction = ReactionHeads(config)
 
     def remember_speaker(self, token: Tensor) -> Memory:
@@ -152,7 +181,7 @@ class AlignedDecoder(nn.Module):
             x = layer.feed_forward_norm(x + layer.feed_forward(x))
             keys.append(key)
             values.append(value)
-        return x, keys, values
+        return self.latent_skip(x, latent), keys, values
 
     def _layers(self) -> list[AlignedLayer]:
         return [layer for layer in self.layers if isinstance(layer, AlignedLayer)]
@@ -181,6 +210,7 @@ class PaperDecoder(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.layers = nn.ModuleList(PaperLayer(config) for _ in range(config.decoder_layers))
+        self.latent_skip = latent_skip(config)
         self.reaction = ReactionHeads(config)
 
     def forward(
@@ -213,7 +243,7 @@ class PaperDecoder(nn.Module):
             x = layer.feed_forward_norm(x + layer.feed_forward(x))
             keys.append(key)
             values.append(value)
-        return x, keys, values
+        return self.latent_skip(x, latent), keys, values
 
 
 def _hide(hidden: Tensor, dtype: torch.dtype) -> Tensor:

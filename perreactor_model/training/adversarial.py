@@ -8,6 +8,8 @@ code follows for D_A. Each clip weighs the same, however many reactions it has.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
@@ -30,9 +32,12 @@ def not_deceived(form: str, logit: Tensor) -> Tensor:
     return softplus(-logit)
 
 
-def looks_real(form: str, logit: Tensor) -> Tensor:
-    """Bool: what the discriminator takes each for."""
-    return logit > (0.5 if form == "least_squares" else 0.0)
+def looks_real(form: str, logit: Tensor, wrong: int = 1) -> Tensor:
+    """Bool: what the discriminator takes each for, who was shown `wrong` others for each real one.
+
+    It rightly doubts more the more of them there are: one that knows nothing says 1 / (1 + wrong).
+    """
+    return logit > (1.0 / (1 + wrong) if form == "least_squares" else -math.log(wrong))
 
 
 def clip_mean(values: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -45,6 +45,8 @@ class Batch:
     """(B, T, d): features of the face from a frozen encoder."""
     history: Tensor | None = None
     """(B, H, C): past of the listener of `appropriate`, never the clip that is to be met."""
+    past: Tensor | None = None
+    """(B, H, 83): what the listener truly did in `history`."""
     others: Tensor | None = None
     """(B, O, T, 83): fitting reactions of other listeners (stage 2)."""
     others_weight: Tensor | None = None

@@ -39,6 +39,7 @@ def collate(clips: Sequence[Clip]) -> Batch:
         visual=_optional([clip.visual for clip in clips]),
         face_token=_optional([clip.face_token for clip in clips]),
         history=_optional([clip.history for clip in clips]),
+        past=_optional([clip.past for clip in clips]),
         others=_optional([clip.others for clip in clips]),
         others_weight=_optional([clip.others_weight for clip in clips]),
     )

@@ -6,12 +6,14 @@ All that is drawn for a clip is drawn from (seed, epoch, item) and from nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from perreactor_model.contract import SPEAKER_VECTOR_COUNT
-from perreactor_model.training.choosing import Choices, Chosen
+from perreactor_model.training.choosing import Choices, Chosen, Place
 from perreactor_model.training.latent_noise import held_noise, stream_noise
 from perreactor_model.training.options import DataOptions, OptionError, TrainOptions
 
@@ -44,8 +46,19 @@ class Clip:
     noise: np.ndarray
     stream: bool
     history: np.ndarray | None
+    past: np.ndarray | None
     others: np.ndarray | None
     others_weight: np.ndarray | None
+
+
+class Listeners(NamedTuple):
+    """Pasts of many listeners: as a pattern encoder sees them (n, H, C), as they truly were
+    (n, H, 83), and whose they are (n,).
+    """
+
+    histories: Tensor
+    pasts: Tensor
+    people: Tensor
 
 
 class ClipMaker:
@@ -82,9 +95,9 @@ class ClipMaker:
         noise, stream = self._noise(_generator(key, _NOISE))
         fitting, fitting_weight = self._reactions(chosen.fitting, data.appropriate)
         wrong, wrong_weight = self._reactions(chosen.wrong, data.inappropriate)
-        history = others = others_weight = None
+        history = past = others = others_weight = None
         if chosen.past is not None:
-            history = self.history(chosen)
+            history, past = self._history(chosen.past), self._past(chosen.past)
             others, others_weight = self._reactions(chosen.others, data.others)
         return Clip(
             key=key,
@@ -102,27 +115,40 @@ class ClipMaker:
             noise=noise,
             stream=stream,
             history=history,
+            past=past,
             others=others,
             others_weight=others_weight,
         )
 
-    def histories(self, count: int) -> np.ndarray:
-        """Pasts (n, H, C) of the listeners of at most `count` items from all over the split."""
+    def listeners(self, count: int) -> Listeners:
+        """The listeners of at most `count` items from all over the split (stage 2)."""
         chosen = self.items[np.unique(np.linspace(0, len(self.items) - 1, count).astype(int))]
-        return np.stack([self.history(self._choice((self._seed, 0, int(i)))) for i in chosen])
-
-    def history(self, chosen: Chosen) -> np.ndarray:
-        """The past (H, C) of the listener of a clip of stage 2."""
-        assert chosen.past is not None
-        recording, start = chosen.past
-        data = self._data
-        rows = self.split.history_rows(
-            recording, start, start + data.history_frames, data.history_view
+        places = [
+            place
+            for item in chosen
+            if (place := self._choice((self._seed, 0, int(item))).past) is not None
+        ]
+        return Listeners(
+            torch.from_numpy(np.stack([self._history(place) for place in places])),
+            torch.from_numpy(np.stack([self._past(place) for place in places])),
+            torch.tensor([int(self.split.identity[recording]) for recording, _ in places]),
         )
-        return np.asarray(rows[:, : self._channels], np.float32)
 
     def _choice(self, key: Key) -> Chosen:
         return self.choices.choose(key[2], _generator(key, _CHOICE))
+
+    def _history(self, place: Place) -> np.ndarray:
+        """A listener's past (H, C) as it is shown to the pattern encoder."""
+        recording, start = place
+        data = self._data
+        last = start + data.history_frames
+        rows = self.split.history_rows(recording, start, last, data.history_view)
+        return np.asarray(rows[:, : self._channels], np.float32)
+
+    def _past(self, place: Place) -> np.ndarray:
+        """What the listener truly did then (H, 83)."""
+        recording, start = place
+        return self.split.reaction(recording, start, start + self._data.history_frames)
 
     def _face(
         self, recording: int, first: int, last: int

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from perreactor_model.contract import SPEAKER_VECTOR_COUNT
 from perreactor_model.networks.discriminators import (
     AppropriatenessDiscriminator,
     RealismDiscriminator,
@@ -24,9 +25,12 @@ from perreactor_model.training.discriminator_options import DiscriminatorOptions
 from perreactor_model.training.instance_noise import noisy
 from perreactor_model.training.loss_options import LossOptions
 from perreactor_model.training.regularisers import (
+    MANNERS,
     affect,
     diversity,
     manner,
+    manner_of_past,
+    manner_spread,
     nearest,
     smoothness,
 )
@@ -41,6 +45,7 @@ class Judges(nn.Module):
     """D_R and D_A of a stage, either absent where its weight is 0, with their losses."""
 
     scale: Tensor
+    manner_spread: Tensor
 
     def __init__(
         self,
@@ -52,6 +57,8 @@ class Judges(nn.Module):
         super().__init__()
         self.losses, self.options = losses, options
         self.register_buffer("scale", face_scale(), persistent=False)
+        # How people differ; 1 until somebody has measured it (`meet`). Kept with the weights.
+        self.register_buffer("manner_spread", torch.ones(MANNERS * SPEAKER_VECTOR_COUNT))
         self.realism = RealismDiscriminator(options.size) if losses.judged_for_realism else None
         self.appropriateness = (
             AppropriatenessDiscriminator(
@@ -60,6 +67,13 @@ class Judges(nn.Module):
             if losses.judged_for_appropriateness
             else None
         )
+
+    def meet(self, pasts: Tensor, frames: int) -> None:
+        """Measure how the manners of people differ, from what many truly did: (n, H, 83).
+
+        `frames`: length of a clip of training.
+        """
+        self.manner_spread.copy_(manner_spread(pasts, frames, self.scale))
 
     def speaker_view(self, batch: Batch, token: Tensor) -> Tensor:
         """What D_A sees of the speaker, (B, T, S): never with a gradient."""
@@ -110,13 +124,15 @@ class Judges(nn.Module):
         loss = clip_mean(judged_as(form, right, True), weight) + clip_mean(
             judged_as(form, made, False)
         )
+        shown = 1 + len(others)
         told = {
-            "appropriate_real": clip_mean(looks_real(form, right).float(), weight),
-            "appropriate_generated": clip_mean((~looks_real(form, made)).float()),
+            "appropriate_real": clip_mean(looks_real(form, right, shown).float(), weight),
+            "appropriate_generated": clip_mean((~looks_real(form, made, shown)).float()),
         }
         for (name, _, weights), logit in zip(wrong, others, strict=True):
             loss = loss + clip_mean(judged_as(form, logit, False), weights)
-            told[f"appropriate_{name}"] = clip_mean((~looks_real(form, logit)).float(), weights)
+            taken = looks_real(form, logit, shown)
+            told[f"appropriate_{name}"] = clip_mean((~taken).float(), weights)
         return {"appropriateness": loss}, told
 
     def generator_terms(
@@ -148,9 +164,12 @@ class Judges(nn.Module):
                 fake, batch.appropriate, batch.appropriate_weight, self.scale
             )
         if options.manner:
-            terms["manner"] = options.manner * manner(
-                fake, batch.appropriate, batch.appropriate_weight, self.scale
+            unlike = (
+                manner(fake, batch.appropriate, batch.appropriate_weight, self.scale)
+                if batch.past is None
+                else manner_of_past(fake, batch.past, self.scale, self.manner_spread)
             )
+            terms["manner"] = options.manner * unlike
         return terms
 
     @contextmanager

@@ -22,7 +22,7 @@ from perreactor_model.training.checkpoints import (
     write_checkpoint,
 )
 from perreactor_model.training.collating import batches
-from perreactor_model.training.items import ClipMaker
+from perreactor_model.training.items import ClipMaker, Listeners
 from perreactor_model.training.options import OptionError, TrainOptions
 from perreactor_model.training.progress import Progress, summary
 from perreactor_model.training.sampling import ClipOrder
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from perreactor_model.preparation.prepared import PreparedCorpus, PreparedSplit
 
 TRAIN, HELD_OUT = "train", "val"
-_MET = 256
+_MET = 1024
 """Pasts that a pattern encoder is begun with."""
 
 
@@ -209,11 +209,9 @@ class Run:
             self._folder / name, self.stepper.stage.generator, self.stepper.weights(), training
         )
 
-    def _listeners(self) -> torch.Tensor | None:
-        """Pasts of listeners of all the corpus, in stage 2."""
-        if self.options.stage == "gag":
-            return None
-        return torch.from_numpy(self._maker.histories(_MET))
+    def _listeners(self) -> Listeners | None:
+        """Those of all the corpus, in stage 2."""
+        return None if self.options.stage == "gag" else self._maker.listeners(_MET)
 
     def _face_encoder(self) -> Path | None:
         """The checkpoint whose encoder made the corpus's features of faces, if it holds any."""

@@ -20,8 +20,9 @@ class LossOptions:
     1 in Eq. 11. smoothness, diversity: lambda_m and lambda_d; diversity_scale: distance, in
     spreads, at which two reactions count as different. kl, affect: regularisers of the authors'
     code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction; manner: to its level,
-    spread and speed, which reconstruction alone flattens. pattern: the pattern
-    encoder is also led to what lets D_A^P know a listener's real reactions. Raises OptionError.
+    spread and speed, in stage 2 to those of the history, which reconstruction alone flattens.
+    pattern: the pattern encoder is also led to what lets D_A^P know a listener's real reactions.
+    Raises OptionError.
     """
 
     objective: str = "adversarial"

@@ -15,6 +15,12 @@ from perreactor_model.training.adversarial import clip_mean
 SPEED_FRAMES = 5.0
 """Speed is the change within 0.2 s, to weigh about as much as the spread."""
 
+LEAST_SPREAD = 0.02
+"""In spreads: half a hundredth of an action unit."""
+
+MANNERS = 3
+"""Level, spread and speed of each value."""
+
 
 def smoothness(reaction: Tensor, scale: Tensor) -> Tensor:
     """L_mot: mean squared change from frame to frame, in spreads."""
@@ -64,6 +70,34 @@ def manner(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Ten
     """
     one = torch.ones((), device=reaction.device)
     return nearest(_described(reaction / scale), _described(real / scale), weight, one)
+
+
+def manner_of_past(reaction: Tensor, past: Tensor, scale: Tensor, spread: Tensor) -> Tensor:
+    """As `manner`, but of the listener's `past` (B, H, 83), from which the pattern is: how all M
+    reactions together differ from the mean over its pieces of a reaction's length, measured by how
+    people differ (`spread`, see `manner_spread`): 1 for somebody else's manner.
+
+    What the pattern tells is in it and nothing else, so there is nothing to guess.
+    """
+    told = _described_past(past / scale, reaction.shape[-2])
+    made = _described(reaction / scale).mean(dim=1)
+    return clip_mean(((made - told) / spread) ** 2)
+
+
+def manner_spread(pasts: Tensor, frames: int, scale: Tensor) -> Tensor:
+    """Standard deviation of level, spread and speed over `pasts` (n, H, 83) of many people, (249,).
+
+    At least `LEAST_SPREAD`: nobody sees finer differences.
+    """
+    told = torch.cat([_described_past(part / scale, frames) for part in pasts.split(64)])
+    return told.flatten(1).std(dim=0).clamp(min=LEAST_SPREAD)
+
+
+def _described_past(past: Tensor, frames: int) -> Tensor:
+    """Mean over pieces of `frames`, or the whole where it is shorter: (B, 1, 3C)."""
+    length = min(frames, past.shape[-2])
+    pieces = past[:, past.shape[-2] % length :].unflatten(1, (-1, length))
+    return _described(pieces).mean(dim=1)
 
 
 def _described(faces: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from perreactor_model.training.batch import Batch
 from perreactor_model.training.beginning import begin
 from perreactor_model.training.checkpoints import personal_start
 from perreactor_model.training.generic_stage import GenericStage, Reactions
+from perreactor_model.training.items import Listeners
 from perreactor_model.training.judging import Judges, Losses
 from perreactor_model.training.options import TrainOptions
 from perreactor_model.training.personal_stage import PersonalStage
@@ -41,12 +42,12 @@ def build_stage(
     options: TrainOptions,
     gag: Path | None,
     face_encoder: Path | None = None,
-    histories: Tensor | None = None,
+    listeners: Listeners | None = None,
 ) -> GenericStage | PersonalStage:
     """New networks on the CPU; those of stage 2 begin where the GAG ended (`gag`).
 
-    None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them. `histories`
-    (n, H, C) of many listeners let the pattern encoder begin with telling people apart.
+    None for `gag` in stage 2: a checkpoint of the run itself will be loaded into them. `listeners`
+    of the corpus: the pattern encoder begins by telling them apart.
 
     `face_encoder` is the checkpoint whose face encoder the corpus was prepared with, where it holds
     features of faces: it becomes the generator's, and learns nothing. The same options give the
@@ -65,9 +66,10 @@ def build_stage(
         generator = ReactionGenerator(options.model)
         return PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     generator, realism = personal_start(gag, options)
-    if histories is not None:
-        generator.pattern_encoder.tell_apart(histories)
     stage = PersonalStage(generator, options.loss, options.discriminator, options.negatives)
+    if listeners is not None:
+        generator.pattern_encoder.tell_apart(listeners.histories, listeners.people)
+        stage.judges.meet(listeners.pasts, options.data.clip_frames)
     known = stage.judges.realism
     # The paper takes D_R over from stage 1; one of another size begins anew.
     if known is not None and _fits(known.state_dict(), realism):

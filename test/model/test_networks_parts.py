@@ -131,12 +131,18 @@ def test_the_pattern_meets_segments_half_a_history_apart() -> None:
     assert met == [(2, 2), (1, 1)]
 
 
-def people(count: int, channels: int) -> torch.Tensor:
-    """Histories of people who rest and move in ways of their own, (count, 64, channels)."""
+def people(count: int, channels: int, days: int = 1) -> torch.Tensor:
+    """Who rests and moves in ways of their own, and day by day a bit otherwise: histories
+    (count days, 64, channels).
+    """
     drawn = torch.Generator().manual_seed(3)
-    rest = 0.05 * torch.rand(count, 1, channels, generator=drawn)
-    reach = 0.2 * torch.rand(count, 1, channels, generator=drawn)
-    return rest + reach * torch.rand(count, 64, channels, generator=drawn)
+
+    def each(size: float) -> torch.Tensor:
+        own = torch.rand(count, 1, 1, channels, generator=drawn)
+        return size * (own + torch.rand(count, days, 1, channels, generator=drawn)) / 2
+
+    moves = torch.rand(count, days, 64, channels, generator=drawn)
+    return (each(0.1) + each(0.2) * moves).flatten(0, 1)
 
 
 def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
@@ -155,15 +161,30 @@ def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
 def test_patterns_can_begin_by_telling_people_apart(statistics: bool) -> None:
     config = replace(ATTRIBUTES, pattern_statistics=statistics)
     generator = networks(config)
-    met = people(40, config.pattern_channels)
+    days = 4
+    met = people(60, config.pattern_channels, days)
 
-    def alike(histories: torch.Tensor) -> float:
-        return float(generator.pattern(histories).mean(dim=0).square().mean())
+    def alike() -> float:
+        """Of people who were not met: how much of a pattern is everybody's."""
+        return float(generator.pattern(met[40 * days :]).mean(dim=0).square().mean())
 
-    assert alike(met[30:]) > 0.9, "random weights: nearly all of a pattern is everybody's"
-    generator.pattern_encoder.tell_apart(met[:30])
-    assert alike(met[:30]) < 0.05
-    assert alike(met[30:]) < 0.3, "people not met before"
+    def known() -> float:
+        """How often the pattern of a day is nearest to the person's mean of the other days."""
+        pattern = generator.pattern(met[40 * days :]).unflatten(0, (-1, days))
+        others = (pattern.sum(dim=1, keepdim=True) - pattern) / (days - 1)
+        hits = [
+            torch.cdist(pattern[:, day], others[:, day]).argmin(dim=1) == torch.arange(20)
+            for day in range(days)
+        ]
+        return float(torch.stack(hits).float().mean())
+
+    assert alike() > 0.9, "random weights: nearly all of a pattern is everybody's"
+    before = known()
+    who = torch.arange(40).repeat_interleave(days)
+    generator.pattern_encoder.tell_apart(met[: 40 * days], who)
+    assert alike() < 0.3
+    assert known() > before
+    assert known() > (0.7 if statistics else 0.3)
 
 
 def test_a_channel_that_never_moves_tells_nobody_apart() -> None:
@@ -171,7 +192,7 @@ def test_a_channel_that_never_moves_tells_nobody_apart() -> None:
     generator = networks(config)
     met = people(8, config.pattern_channels)
     met[..., 0] = 0.5
-    generator.pattern_encoder.tell_apart(met)
+    generator.pattern_encoder.tell_apart(met, torch.arange(8))
     assert generator.pattern(met).isfinite().all()
 
 

@@ -21,6 +21,8 @@ from perreactor_model.training.regularisers import (
     divergence,
     diversity,
     manner,
+    manner_of_past,
+    manner_spread,
     nearest,
     smoothness,
 )
@@ -53,6 +55,16 @@ def test_a_judge_pays_least_for_the_truth(form: str) -> None:
         costs = [float(judged_as(form, logit, real)) for logit in order]
         assert costs == sorted(costs)
         assert bool(looks_real(form, order[0])) is real
+
+
+@pytest.mark.parametrize("form", ADVERSARIAL)
+def test_a_judge_shown_more_wrong_than_right_is_asked_whether_it_knows_more_than_that(
+    form: str,
+) -> None:
+    # Best guess without knowledge, of one real and three wrong ones: 1 in 4.
+    guess = torch.tensor(0.25 if form == "least_squares" else -math.log(3))
+    assert not looks_real(form, guess - 0.01, wrong=3)
+    assert looks_real(form, guess + 0.01, wrong=3)
 
 
 def test_smoothing_makes_certainty_cost() -> None:
@@ -192,3 +204,37 @@ def test_manner_goes_to_the_nearest_reaction_and_never_to_padding() -> None:
     # A third of what is compared is the level.
     torch.testing.assert_close(manner(made, real, near, ONE), torch.tensor(0.01 / 3))
     torch.testing.assert_close(manner(made, real, far, ONE), torch.tensor(0.81 / 3))
+
+
+MANNERS = torch.ones(3 * 83)
+
+
+def test_the_manner_of_a_past_is_that_of_pieces_as_long_as_a_reaction() -> None:
+    drawn = torch.Generator().manual_seed(4)
+    piece = torch.rand(2, 40, 83, generator=drawn)
+    past = piece.repeat(1, 3, 1)
+    like = piece[:, None].expand(-1, 2, -1, -1)
+    assert manner_of_past(like, past, ONE, MANNERS) < 1e-9
+    older = torch.cat([torch.rand(2, 15, 83, generator=drawn), past], dim=1)
+    assert manner_of_past(like, older, ONE, MANNERS) < 1e-9, "the oldest fill no piece"
+    assert manner_of_past(like, past.flip(0), ONE, MANNERS) > 1e-4, "somebody else's"
+    assert manner_of_past(like, past[:, :10], ONE, MANNERS).isfinite()
+
+
+def test_one_reaction_may_be_livelier_if_another_is_calmer() -> None:
+    past = torch.zeros(1, 20, 83)
+    apart = torch.stack([torch.ones(1, 20, 83), -torch.ones(1, 20, 83)], dim=1)
+    assert manner_of_past(apart, past, ONE, MANNERS) < 1e-9
+
+
+def test_somebody_elses_manner_is_about_1_away_whatever_is_measured() -> None:
+    drawn = torch.Generator().manual_seed(5)
+    size = torch.logspace(-1, 1, 83)
+    own = torch.rand(400, 1, 83, generator=drawn) + torch.rand(400, 1, 83, generator=drawn)
+    past = size * own * torch.rand(400, 40, 83, generator=drawn)
+    spread = manner_spread(past, 40, ONE)
+    assert spread.shape == (3 * 83,)
+    twice = manner_of_past(past.roll(1, dims=0)[:, None], past, ONE, spread)
+    # Two people are the square root of two spreads apart.
+    torch.testing.assert_close(twice, torch.tensor(2.0), atol=0.1, rtol=0)
+    assert manner_spread(torch.zeros(5, 40, 83), 40, ONE).min() > 0, "nobody moves"

@@ -54,6 +54,7 @@ def small_batch(
         stream=torch.arange(clips) % 2 == 1,
         visual=visual,
         history=torch.rand((clips, 16, CONFIG.pattern_channels), generator=draw),
+        past=torch.rand((clips, 16, 83), generator=draw),
         others=faces(2),
         others_weight=torch.ones(clips, 2),
     )
