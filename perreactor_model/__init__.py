@@ -4,7 +4,7 @@ This package knows nothing of ROS. Importing it loads neither torch nor onnxrunt
 names below are resolved on first use.
 
 >>> from perreactor_model import Reactor
->>> reactor = Reactor.load("untrained_face_image", robots={"robot_a": "warm"})
+>>> reactor = Reactor.load("demo_attributes", robots={"robot_a": "warm"})
 """
 
 from importlib import import_module

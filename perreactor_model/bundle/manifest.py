@@ -24,7 +24,7 @@ BUNDLE_FORMAT = 1
 MANIFEST_NAME = "bundle.json"
 PROFILES_FOLDER = "profiles"
 
-DEFAULT_BUNDLE = "untrained_face_image"
+DEFAULT_BUNDLE = "demo_attributes"
 """The bundle of nodes and commands that are given none."""
 
 SEARCH_VARIABLE = "PERREACTOR_BUNDLES"

@@ -19,6 +19,11 @@ from perreactor_model.metrics.predictions import Predictions
 WINDOW = 8 * FRAME_RATE
 """Frames that are described together: long enough for several faces."""
 
+LEAST_SPREAD = 0.01
+"""Differences below a hundredth of an action unit count as none: nobody sees them. A real unit is
+exactly 0 at rest, what a network makes is never; a classifier that went by that would name nobody.
+"""
+
 _HOP = WINDOW // 2
 _SMOOTH = FRAME_RATE
 
@@ -114,7 +119,7 @@ class ListenerClassifier:
         self._people = np.unique(owner)
         self._centre, spread = rows.mean(axis=0), rows.std(axis=0)
         self._told = spread > 1e-6 * max(float(spread.max()), 1e-12)
-        self._scale = np.where(self._told, spread, 1.0)
+        self._scale = np.maximum(spread, LEAST_SPREAD)
         scaled = self._scaled(rows)
         means = np.stack([scaled[owner == person].mean(axis=0) for person in self._people])
         within = scaled - means[np.searchsorted(self._people, owner)]

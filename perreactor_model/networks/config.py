@@ -16,6 +16,9 @@ PATTERN_INPUTS = {"attributes": ATTRIBUTE_COUNT, "attributes+head": ATTRIBUTE_CO
 AUDIO_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 SMALLEST_IMAGE = 32
 
+_LATER = ("pattern_statistics", "latent_skip")
+"""Fields that format 1 of bundles began without; their default is False."""
+
 EMPTY_FRAME = -(2**40)
 """Frame number of a cache slot that holds nothing; older than every band."""
 
@@ -103,8 +106,11 @@ class ModelConfig:
         return 2**self.pattern_exponent
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        return asdict(self)
+        """The fields as JSON-ready values.
+
+        What came later stands there only where it is used: the ids of older bundles stay theirs.
+        """
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":

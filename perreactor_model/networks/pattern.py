@@ -100,13 +100,17 @@ class PatternEncoder(nn.Module):
         """Begin with patterns that differ between people and not from one day to the next.
 
         `histories` (n, H, C) of the listeners `people` (n,): the last layer becomes the linear
-        discriminants of its features (R. A. Fisher, 1936), the covariance within people shrunk
-        towards its diagonal. Random weights make all patterns alike to a thousandth.
+        discriminants of its features, or of the statistics where it has them (R. A. Fisher, 1936),
+        the covariance within people shrunk towards its diagonal. Random weights make all patterns
+        alike to a thousandth.
         """
         parts = histories.split(_AT_ONCE)
         features = torch.cat([self.features(part) for part in parts]).double()
         centre, spread = features.mean(dim=0), features.std(dim=0)
         known = spread > 1e-5
+        if self.statistics:
+            # What attention finds changes as it learns, which discriminants would blow up.
+            known[: self.summarise[0].out_features] = False
         scaled = torch.where(known, (features - centre) / spread.clamp(min=1e-5), 0.0)
         names, who = people.unique(return_inverse=True)
         belongs = nn.functional.one_hot(who, len(names)).to(scaled)

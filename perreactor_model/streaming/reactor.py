@@ -1,6 +1,6 @@
 """The public object: camera frames and sound in, reactions out, with no ROS anywhere.
 
->>> reactor = Reactor.load("untrained_face_image", robots={"robot_a": "warm"})
+>>> reactor = Reactor.load("demo_attributes", robots={"robot_a": "warm"})
 >>> for reaction in reactor.push(image=rgb, stamp_ns=t, audio=samples, sample_rate=16000):
 ...     print(reaction.robot, reaction.attributes)
 """

@@ -8,6 +8,7 @@ rest. Written whole or not at all; nothing is unpickled that could run code.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def model_after(gag: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     `asked` holds options by dotted name. Raises CheckpointError for networks that differ.
     """
     # An older checkpoint lacks newer fields: they have their defaults.
-    model = ModelConfig.from_dict(_gag_content(gag)["config"]).to_dict()
+    model = asdict(ModelConfig.from_dict(_gag_content(gag)["config"]))
     for key, value in asked.items():
         group, _, name = key.partition(".")
         if group != "model" or model[name] == value:

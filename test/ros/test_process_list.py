@@ -159,7 +159,7 @@ def test_a_bag_of_encoded_behaviour_needs_no_perception(bundle: Path, tmp_path: 
     file = tmp_path / "mine.yaml"
     file.write_text(f"/**: {{ros__parameters: {{bundle: {bundle}}}}}")
     assert list(_specs(bag=str(bag), params_file=str(file))) == ["reactor", "bag_player"]
-    with pytest.raises(BringupError, match="bag: .*of no use to bundle 'untrained_face_image"):
+    with pytest.raises(BringupError, match="bag: .*of no use to bundle 'demo_attributes"):
         _specs(bag=str(bag))
 
 
