@@ -126,8 +126,8 @@ def report_motion(heard: Heard) -> Finding:
     if motion.typical <= liveness.MOTION_FLOOR:
         return Finding(question, None, "it stayed at rest; was anybody seen or heard?")
     detail = (
-        f"largest step between frames {motion.largest:.4f}, "
-        f"{motion.ratio:.1f} times the typical {motion.typical:.4f} (limit {liveness.JUMP_LIMIT:g})"
+        f"the most abrupt step exceeds its neighbours by {motion.abrupt:.3f} (limit "
+        f"{motion.limit:.2f}; typical step {motion.typical:.4f})"
     )
     return Finding(question, motion.passed, detail)
 
