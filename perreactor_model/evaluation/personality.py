@@ -37,7 +37,8 @@ class Named:
     """Shares of the reactions whose listener is named, 0 to 1.
 
     `accuracy`: of the reactions asked about, by name of their maker. `real`: of real reactions to
-    scripts that the classifier has not seen. `chance`: 1 / listeners.
+    scripts that the classifier has not seen. `history`: of what the histories tell, if that was
+    asked (see `told_by_history`). `chance`: 1 / listeners.
     """
 
     accuracy: Mapping[str, float]
@@ -45,12 +46,17 @@ class Named:
     chance: float
     listeners: int
     clips: int
+    history: float | None = None
 
 
-def name_listeners(made: Mapping[str, Predictions]) -> Named:
+def name_listeners(
+    made: Mapping[str, Predictions], foretold: Sequence[np.ndarray] | None = None
+) -> Named:
     """Ask about the reactions of each of `made`: they answer the same clips of the same listeners.
 
-    Clips whose listener is known from no other script are left out. Raises PersonalityError.
+    `foretold`: of each clip, windows (W, D) as they were to be expected of its listener's past;
+    such are measured with the head. Clips whose listener is known from no other script are left
+    out. Raises PersonalityError.
     """
     first = next(iter(made.values()))
     if first.identity is None:
@@ -69,10 +75,13 @@ def name_listeners(made: Mapping[str, Predictions]) -> Named:
     }
     right: dict[str, list[float]] = {name: [] for name in made}
     right_real: list[float] = []
+    right_foretold: list[float] = []
     for clips, known in _folds(first.appropriate, who):
         classifier = ListenerClassifier([real[clip] for clip in known], who[known])
         for clip in clips:
             right_real.append(float(classifier.name(real[clip]) == who[clip]))
+            if foretold is not None and head:
+                right_foretold.append(float(classifier.name(foretold[clip]) == who[clip]))
             for name, answers in asked.items():
                 hits = [classifier.name(sample) == who[clip] for sample in answers[clip]]
                 right[name].append(float(np.mean(hits)))
@@ -86,7 +95,14 @@ def name_listeners(made: Mapping[str, Predictions]) -> Named:
         1 / len(names),
         len(names),
         len(right_real),
+        float(np.mean(right_foretold)) if right_foretold else None,
     )
+
+
+def listener_face(reaction: np.ndarray) -> np.ndarray:
+    """What people are told apart by in a reaction (T, 83): attributes and how the head turns."""
+    head = reaction[:, ATTRIBUTE_COUNT:][:, ROTATION_SLICE]
+    return np.concatenate([reaction[:, :ATTRIBUTE_COUNT], head], axis=1)
 
 
 def windows(face: np.ndarray) -> np.ndarray:

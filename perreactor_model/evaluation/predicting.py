@@ -88,6 +88,13 @@ def pattern_of(
     choice: int = 0,
 ) -> Tensor:
     """Pattern (d,) of the listener of a pair, from its past. Raises PredictionError."""
+    return pattern_of_rows(generator, past_rows(split, pair, history_frames, view, choice))
+
+
+def past_rows(
+    split: PreparedSplit, pair: int, history_frames: int, view: str = "observed", choice: int = 0
+) -> np.ndarray:
+    """The past (H, 31) that the listener of a pair is known by. Raises PredictionError."""
     pasts = split.other_recordings(pair)
     if not len(pasts):
         who = split.identity_names[split.listener_identity[pair]]
@@ -100,8 +107,7 @@ def pattern_of(
     # Which one is drawn by the pair's number: not always the first session of everybody.
     recording = long[(pair + choice) % len(long)] if long else int(pasts[int(np.argmax(lengths))])
     frames = split.frames(recording)
-    past = split.history_rows(recording, max(0, frames - history_frames), frames, view)
-    return pattern_of_rows(generator, past)
+    return split.history_rows(recording, max(0, frames - history_frames), frames, view)
 
 
 def pattern_of_rows(generator: ReactionGenerator, rows: np.ndarray) -> Tensor:

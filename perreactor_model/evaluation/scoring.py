@@ -20,6 +20,7 @@ from perreactor_model.evaluation.personality import PersonalityError, name_liste
 from perreactor_model.evaluation.redrawing import redraw, true_lags
 from perreactor_model.evaluation.spreads import mean_and_spread
 from perreactor_model.evaluation.timing import timing
+from perreactor_model.evaluation.told_by_history import foretold_manners
 from perreactor_model.evaluation.trained import GENERIC, PERSONAL, Trained
 from perreactor_model.metrics.anchors import anchor, possible_anchors
 from perreactor_model.metrics.evaluation import evaluate
@@ -123,7 +124,7 @@ class _Scoring:
             self._like = self._like or made[next(iter(made))]
             personal = list(made)[-1]
             if asked.personality and trained.personal:
-                self._add_personality(made)
+                self._add_personality(made, trained)
             if asked.traits and trained.personal:
                 self._runs[personal][-1]["traits"] = self._traits(trained, mode)
             if asked.judge and trained.personal:
@@ -186,9 +187,9 @@ class _Scoring:
         }
         self._following.setdefault(name, []).append(tasks)
 
-    def _add_personality(self, made: Mapping[str, Predictions]) -> None:
+    def _add_personality(self, made: Mapping[str, Predictions], trained: Trained) -> None:
         try:
-            named = name_listeners(made)
+            named = name_listeners(made, self._foretold(trained))
         except PersonalityError as error:
             raise PersonalityError(
                 f"personality on the split '{self._asked.split}': {error}"
@@ -196,6 +197,14 @@ class _Scoring:
         for name, accuracy in named.accuracy.items():
             told = {key: value for key, value in asdict(named).items() if key != "accuracy"}
             self._runs[name][-1]["personality"] = {"accuracy": accuracy, **told}
+
+    def _foretold(self, trained: Trained) -> list[np.ndarray] | None:
+        """What the histories that it is shown tell, if there are others to learn that from."""
+        known = self._corpus.splits.get("train")
+        if known is None or self._asked.split == "train":
+            return None
+        frames, view = trained.history(self._asked)
+        return foretold_manners(known, self._split, frames, view, self._asked.history_choice)
 
     def _traits(self, trained: Trained, mode: str) -> dict[str, Any]:
         from perreactor_model.evaluation.traits import follow_traits

@@ -65,11 +65,12 @@ def timing_table(told: Mapping[str, Any]) -> Lines:
 
 def personality_table(told: Mapping[str, Any]) -> Lines:
     """How often a classifier names the listener of a reaction."""
-    lines: Lines = [["the listener is named", "made", "real", "chance"]]
+    lines: Lines = [["the listener is named", "made", "history", "real", "chance"]]
     for name, row in told["rows"].items():
         found = row.get("personality")
         if found is not None:
-            lines.append([name, *(_shown(found[n]) for n in ("accuracy", "real", "chance"))])
+            kinds = ("accuracy", "history", "real", "chance")
+            lines.append([name, *(_shown(found.get(kind)) for kind in kinds)])
     return lines
 
 

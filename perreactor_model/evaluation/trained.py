@@ -63,8 +63,7 @@ class Trained:
         progress: Any = None,
     ) -> Predictions:
         """Reactions of GAG or PAG to all pairs, with the history that PAG was trained on."""
-        data = self.content.get("training", {}).get("options", {}).get("data", {})
-        frames = asked.history_frames or int(data.get("history_frames", HISTORY_FRAMES))
+        frames, view = self.history(asked)
         return predict(
             self.generator,
             split,
@@ -74,6 +73,12 @@ class Trained:
             mode=mode,
             history_frames=frames,
             progress=progress,
-            history_view=str(data.get("history_view", "observed")),
+            history_view=view,
             history_choice=asked.history_choice,
         )
+
+    def history(self, asked: Asked) -> tuple[int, str]:
+        """Frames of the listener's past that it is shown, and in which view, as it was trained."""
+        data = self.content.get("training", {}).get("options", {}).get("data", {})
+        frames = asked.history_frames or int(data.get("history_frames", HISTORY_FRAMES))
+        return frames, str(data.get("history_view", "observed"))

@@ -27,7 +27,9 @@ from perreactor_model.training.loss_options import LossOptions
 from perreactor_model.training.regularisers import (
     MANNERS,
     affect,
+    coverage,
     diversity,
+    energy,
     manner,
     manner_of_past,
     manner_spread,
@@ -161,6 +163,14 @@ class Judges(nn.Module):
             )
         if options.reconstruction_weight:
             terms["reconstruction"] = options.reconstruction_weight * nearest(
+                fake, batch.appropriate, batch.appropriate_weight, self.scale
+            )
+        if options.coverage:
+            terms["coverage"] = options.coverage * coverage(
+                fake, batch.appropriate, batch.appropriate_weight, self.scale
+            )
+        if options.energy:
+            terms["energy"] = options.energy * energy(
                 fake, batch.appropriate, batch.appropriate_weight, self.scale
             )
         if options.manner:

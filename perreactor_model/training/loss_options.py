@@ -35,6 +35,8 @@ class LossOptions:
     kl: float = 0.0
     affect: float = 0.0
     reconstruction: float = 0.0
+    coverage: float = 0.0
+    energy: float = 0.0
     manner: float = 0.0
     pattern: float = 0.0
 
@@ -71,6 +73,8 @@ _WEIGHTS = (
     "kl",
     "affect",
     "reconstruction",
+    "coverage",
+    "energy",
     "manner",
     "pattern",
 )

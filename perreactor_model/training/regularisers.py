@@ -21,6 +21,9 @@ LEAST_SPREAD = 0.02
 MANNERS = 3
 """Level, spread and speed of each value."""
 
+PIECES = (8, 32, 128)
+"""Frames that are compared together: a nod, a smile, a mood."""
+
 
 def smoothness(reaction: Tensor, scale: Tensor) -> Tensor:
     """L_mot: mean squared change from frame to frame, in spreads."""
@@ -56,9 +59,52 @@ def nearest(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Te
 
     `real` (B, A, T, 83), `weight` (B, A) with 0 for padding.
     """
-    apart = ((reaction.unsqueeze(2) - real.unsqueeze(1)) / scale) ** 2
-    apart = apart.mean(dim=(-2, -1)).masked_fill(weight.unsqueeze(1) == 0, torch.inf)
+    apart = _squares(reaction, real, scale)
+    apart = apart.masked_fill(weight.unsqueeze(1) == 0, torch.inf)
     return clip_mean(apart.min(dim=2).values)
+
+
+def coverage(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Mean squared distance, in spreads, of each real reaction to the nearest generated one.
+
+    The other half of `nearest`: each way to react that there is must be near to one of the M.
+    """
+    return clip_mean(_squares(reaction, real, scale).min(dim=1).values, weight)
+
+
+def _squares(reaction: Tensor, real: Tensor, scale: Tensor) -> Tensor:
+    """(B, M, T, C) and (B, A, T, C) to mean squared distances (B, M, A), in spreads."""
+    return (((reaction.unsqueeze(2) - real.unsqueeze(1)) / scale) ** 2).mean(dim=(-2, -1))
+
+
+def energy(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Energy score of M reactions: their mean distance to the real ones, less half of that between
+    themselves (T. Gneiting, A. E. Raftery: "Strictly proper scoring rules, prediction, and
+    estimation", JASA 102(477), 2007, Eq. 22). Nothing but drawing as people do makes it smallest:
+    a mean of all reactions does not, nor does variety for its own sake.
+
+    Distances are root mean squares, in spreads, over pieces of `PIECES` frames, of each value by
+    itself and of the whole face.
+    """
+    made, met = reaction / scale, real / scale
+    count = made.shape[1]
+    first, second = torch.triu_indices(count, count, 1, device=made.device)
+    score = clip_mean(_apart(made.unsqueeze(2), met.unsqueeze(1)).mean(dim=1), weight)
+    if count > 1:
+        score = score - 0.5 * clip_mean(_apart(made[:, first], made[:, second]))
+    return score
+
+
+def _apart(one: Tensor, other: Tensor) -> Tensor:
+    """Distance of faces (..., T, C): (...)."""
+    square = (one - other) ** 2
+    total = square.new_zeros(())
+    for length in PIECES:
+        frames = min(length, square.shape[-2])
+        whole = square[..., : square.shape[-2] // frames * frames, :]
+        pieces = whole.unflatten(-2, (-1, frames)).mean(dim=-2) + 1e-6
+        total = total + pieces.sqrt().mean(dim=(-2, -1)) + pieces.mean(dim=-1).sqrt().mean(dim=-1)
+    return total / (2 * len(PIECES))
 
 
 def manner(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Tensor:

@@ -10,12 +10,18 @@ import torch
 from perreactor_model.cli.main import main
 from perreactor_model.contract import ACTION_UNITS
 from perreactor_model.evaluation.comparing import ComparisonError, following, ratio_interval
-from perreactor_model.evaluation.personality import PersonalityError, name_listeners
+from perreactor_model.evaluation.personality import (
+    PersonalityError,
+    listener_face,
+    name_listeners,
+    windows,
+)
 from perreactor_model.evaluation.ranking import RankingError, rank_patterns
 from perreactor_model.evaluation.ranks import area_under_curve, ranks, spearman
 from perreactor_model.evaluation.redrawing import RedrawError, redraw, true_lags
 from perreactor_model.evaluation.spreads import mean_and_spread
 from perreactor_model.evaluation.timing import TimingError, smile_lag, timing
+from perreactor_model.evaluation.told_by_history import foretold_manners
 from perreactor_model.evaluation.traits import follow_traits
 from perreactor_model.metrics.predictions import Predictions
 from perreactor_model.networks.config import ModelConfig
@@ -124,6 +130,25 @@ def test_the_listener_of_a_personal_reaction_is_named_and_of_a_generic_one_is_no
     assert (named.chance, named.listeners, named.clips) == (0.25, 4, 16)
 
 
+def test_what_histories_foretell_is_named_as_reactions_are() -> None:
+    own = people()
+    zeros = [np.zeros((*face.shape[:2], 58)) for face in own.prediction]
+    turning = Predictions.from_arrays(
+        own.prediction,
+        own.listener,
+        None,
+        own.appropriate,
+        own.identity,
+        prediction_3dmm=zeros,
+        listener_3dmm=[each[0] for each in zeros],
+    )
+    whole = [np.concatenate([face, 0.0 * face[:, :3]], axis=1) for face in own.listener]
+    told = [windows(face) for face in whole]
+    assert name_listeners({"own": turning}, told).history == 1.0
+    assert name_listeners({"own": turning}, [told[0]] * own.clips).history == 0.25
+    assert name_listeners({"own": turning}).history is None
+
+
 def test_people_who_cannot_be_told_apart_are_told_so() -> None:
     own = people(count=3)
     one = Predictions.from_arrays(
@@ -190,6 +215,18 @@ def test_a_redraw_is_another_reaction_of_the_same_people(
     lags = true_lags(corpus, split)
     assert set(lags) == set(np.unique(split.listener_identity).tolist())
     assert all(0.2 <= lag <= 1.5 for lag in lags.values())
+
+
+def test_a_history_foretells_the_manner_of_its_listener(
+    simulated: tuple[SyntheticCorpus, PreparedCorpus],
+) -> None:
+    split = simulated[1].splits["train"]
+    told = foretold_manners(split, split, 150, "true")
+    real = [windows(listener_face(split.reaction(int(r), 0, 200))) for r in split.pairs[:, 1]]
+    manner = np.stack([each.mean(axis=0) for each in real])
+    assert [each.shape for each in told] == [(1, 6 * 28)] * len(split.pairs)
+    missed = np.square(np.concatenate(told) - manner).sum()
+    assert missed < 0.5 * np.square(manner.mean(axis=0) - manner).sum()
 
 
 def test_another_corpus_is_not_redrawn(simulated: tuple[SyntheticCorpus, PreparedCorpus]) -> None:
@@ -271,7 +308,7 @@ def test_all_sections_together(
     rows = told["rows"]
     assert {"GAG offline", "PAG offline", "GAG stream", "PAG stream", "redraw"} <= set(rows)
     assert rows["redraw"]["corrected"]["FRCorr"] > rows["PAG offline"]["corrected"]["FRCorr"]
-    assert set(rows["PAG offline"]["personality"]) >= {"accuracy", "real", "chance"}
+    assert set(rows["PAG offline"]["personality"]) >= {"accuracy", "history", "real", "chance"}
     assert rows["PAG offline"]["judge"]["clips"] > 0
     assert {each["over"] for each in told["ratios"]} >= {"redraw"}
     assert main(words) == 0

@@ -18,8 +18,10 @@ from perreactor_model.training.instance_noise import noisy
 from perreactor_model.training.loss_options import ADVERSARIAL, LossOptions
 from perreactor_model.training.regularisers import (
     affect,
+    coverage,
     divergence,
     diversity,
+    energy,
     manner,
     manner_of_past,
     manner_spread,
@@ -238,3 +240,44 @@ def test_somebody_elses_manner_is_about_1_away_whatever_is_measured() -> None:
     # Two people are the square root of two spreads apart.
     torch.testing.assert_close(twice, torch.tensor(2.0), atol=0.1, rtol=0)
     assert manner_spread(torch.zeros(5, 40, 83), 40, ONE).min() > 0, "nobody moves"
+
+
+def drawn(generator: torch.Generator, spread: float, middle: float = 0.0) -> torch.Tensor:
+    """400 clips with 2 reactions each, all values of a clip alike."""
+    draw = torch.randn(400, 2, 1, 1, generator=generator)
+    return (middle + spread * draw).expand(400, 2, 10, 83)
+
+
+def test_the_energy_score_is_lowest_for_who_draws_as_people_do() -> None:
+    generator = torch.Generator().manual_seed(3)
+    real, weight = drawn(generator, 1.0), torch.ones(400, 2)
+    scores = {
+        name: float(energy(drawn(generator, *made), real, weight, ONE))
+        for name, made in {
+            "as people": (1.0,),
+            "mean": (0.0,),
+            "too like": (0.3,),
+            "too various": (2.5,),
+            "elsewhere": (1.0, 1.0),
+        }.items()
+    }
+    assert min(scores, key=lambda name: scores[name]) == "as people", scores
+
+
+def test_the_energy_score_leaves_padding_out_and_has_a_slope_where_all_are_alike() -> None:
+    face = torch.zeros(1, 3, 40, 83, requires_grad=True)
+    real = torch.ones(1, 2, 40, 83)
+    real[:, 1] = 50.0
+    score = energy(face, real, torch.tensor([[1.0, 0.0]]), ONE)
+    assert float(score) == pytest.approx(1.0, abs=0.01)
+    score.backward()
+    assert torch.isfinite(face.grad).all() and face.grad.abs().sum() > 0
+    assert float(energy(real, real, torch.ones(1, 2), ONE)) == pytest.approx(0.0, abs=0.01)
+
+
+def test_covering_asks_for_a_reaction_near_to_each_real_one() -> None:
+    ways = torch.tensor([-1.0, 1.0])[None, :, None, None].expand(1, 2, 10, 83)
+    weight = torch.ones(1, 2)
+    assert float(coverage(ways, ways, weight, ONE)) == 0.0
+    assert float(coverage(ways[:, :1], ways, weight, ONE)) == pytest.approx(2.0)
+    assert float(coverage(ways[:, :1], ways, torch.tensor([[1.0, 0.0]]), ONE)) == 0.0
