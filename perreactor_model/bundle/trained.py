@@ -42,7 +42,6 @@ from perreactor_model.profiles import ListenerHistory, make_profile
 from perreactor_model.training.checkpoints import stage_of_reactions
 from perreactor_model.training.options import SCORES
 
-
 DRAWN_FACES = "has seen drawn faces only: real cameras are out of its domain"
 """What a bundle says of itself that sees pixels and learnt from simulated people."""
 
