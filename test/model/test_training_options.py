@@ -90,7 +90,7 @@ def test_a_config_file_that_is_no_mapping_of_groups_is_refused(tmp_path: Path) -
             read_config(config)
 
 
-@pytest.mark.parametrize("stage", ["gag", "pag"])
+@pytest.mark.parametrize("stage", ["gag", "pag", "face"])
 def test_the_shipped_config_is_found_and_followed(stage: str) -> None:
     options = build(stage, read_config(config_file(f"train/{stage}.yaml")))
     assert options.stage == stage
