@@ -12,17 +12,17 @@ class FaceOptions:
     """How pictures of faces are varied while an encoder learns to read them (face).
 
     Each is the largest change; 0 leaves it out. shift: of place, as a share of the picture's side.
-    scale: of size. light, contrast: as factors. colour: of each of red, green, blue. blur: standard
+    scale: of width, and of height. light, contrast: as factors. colour: of each of red, green, blue. blur: standard
     deviation, pixels. noise: standard deviation, grey levels. held_out: pictures that are scored.
     Faces are never turned or mirrored: how a head is held is what shall be read. Raises
     OptionError.
     """
 
-    shift: float = 0.04
-    scale: float = 0.06
+    shift: float = 0.05
+    scale: float = 0.1
     light: float = 0.25
     contrast: float = 0.25
-    colour: float = 0.08
+    colour: float = 0.15
     blur: float = 0.8
     noise: float = 5.0
     held_out: int = 2048

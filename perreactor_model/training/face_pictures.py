@@ -20,13 +20,13 @@ def varied(picture: np.ndarray, generator: np.random.Generator, options: FaceOpt
 
     Everything is drawn from `generator`, always as many numbers.
     """
-    changes = generator.uniform(-1.0, 1.0, 8)
+    changes = generator.uniform(-1.0, 1.0, 9)
     blur, noise = generator.uniform(0.0, 1.0, 2) * (options.blur, options.noise)
-    picture = _moved(picture, changes[:3], options)
+    picture = _moved(picture, changes[:4], options)
     if blur > _LEAST_BLUR:
         picture = cv2.GaussianBlur(picture, (0, 0), blur)
-    factor = (1.0 + options.light * changes[3]) * (1.0 + options.colour * changes[4:7])
-    steep = 1.0 + options.contrast * changes[7]
+    factor = (1.0 + options.light * changes[4]) * (1.0 + options.colour * changes[5:8])
+    steep = 1.0 + options.contrast * changes[8]
     # Contrast turns around the middle grey.
     values = (picture.astype(np.float32) * factor.astype(np.float32) - 128.0) * np.float32(steep)
     values += 128.0
@@ -35,12 +35,13 @@ def varied(picture: np.ndarray, generator: np.random.Generator, options: FaceOpt
 
 
 def _moved(picture: np.ndarray, changes: np.ndarray, options: FaceOptions) -> np.ndarray:
-    """Shifted and scaled around the middle; what comes in from outside repeats the edge."""
+    """Shifted, and scaled around the middle; what comes in from outside repeats the edge."""
     size = picture.shape[0]
-    factor = 1.0 + options.scale * changes[2]
+    # Width and height apart: how long a face is, or how wide, is nothing that it does.
+    factor = 1.0 + options.scale * changes[2:]
     middle = (size - 1) / 2.0
     shift = options.shift * size * changes[:2] + middle * (1.0 - factor)
-    matrix = np.array([[factor, 0.0, shift[0]], [0.0, factor, shift[1]]])
+    matrix = np.array([[factor[0], 0.0, shift[0]], [0.0, factor[1], shift[1]]])
     return cv2.warpAffine(
         picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
