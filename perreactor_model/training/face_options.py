@@ -12,10 +12,10 @@ class FaceOptions:
     """How pictures of faces are varied while an encoder learns to read them (face).
 
     Each is the largest change; 0 leaves it out. shift: of place, as a share of the picture's side.
-    scale: of width, and of height. light, contrast: as factors. colour: of each of red, green, blue. blur: standard
-    deviation, pixels. noise: standard deviation, grey levels. held_out: pictures that are scored.
-    Faces are never turned or mirrored: how a head is held is what shall be read. Raises
-    OptionError.
+    scale: of width, and of height. light, contrast: as factors. colour: of each of red, green,
+    blue. blur: standard deviation, pixels. noise: standard deviation, grey levels. held_out:
+    pictures that are scored. Faces are never turned or mirrored: how a head is held is what shall
+    be read. Raises OptionError.
     """
 
     shift: float = 0.05
