@@ -20,6 +20,7 @@ from perreactor_model.training.judging import Losses
 class Teacher(nn.Module):
     """The face encoder that is copied, and what tokens take of its features."""
 
+    share: Tensor
     mean: Tensor
     variance: Tensor
 
@@ -32,8 +33,6 @@ class Teacher(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("variance", torch.ones(()))
         self.requires_grad_(False)
-
-    share: Tensor
 
     @torch.no_grad()
     def meet(self, visual: Tensor) -> None:
