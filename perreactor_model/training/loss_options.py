@@ -19,8 +19,10 @@ class LossOptions:
     `minimax` is Eq. 9-12 to the letter. realism, appropriateness: weights of the discriminators,
     1 in Eq. 11. smoothness, diversity: lambda_m and lambda_d; diversity_scale: distance, in
     spreads, at which two reactions count as different. kl, affect: regularisers of the authors'
-    code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction; manner: to its level,
-    spread and speed, in stage 2 to those of the history, which reconstruction alone flattens.
+    code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction; coverage: of each
+    fitting reaction to the nearest of the M; energy: score of the M as a distribution; manner: to
+    level, spread and speed of the nearest, in stage 2 of the history, which reconstruction alone
+    flattens.
     pattern: the pattern encoder is also led to what lets D_A^P know a listener's real reactions.
     Raises OptionError.
     """
