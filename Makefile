@@ -34,7 +34,7 @@ bundle: ## make the untrained bundles anew (needs torch)
 	@bootstrap/prepare.sh bundle
 	bootstrap/run perreactor bundle
 
-weights: ## train the demo's bundle from nothing (resumable; best on a GPU)
+weights: ## train the demo's bundles from nothing (resumable; best on a GPU)
 	@bootstrap/prepare.sh bundle
 	bootstrap/run python -m perreactor_model.bundle.recipe $(WEIGHTS_ARGS)
 

@@ -64,6 +64,8 @@ class LoadedPerceiver:
     provider: str
     visual_input: str
     trained: bool
+    domain: str
+    """What it must not be expected to see; empty where the bundle says nothing of that."""
     analyzer: str
     """`landmarks`, `hri` or `none`: what `auto` came to."""
     au_semantics: str
@@ -170,6 +172,7 @@ class Perceiving:
             perceiver.provider,
             visual_input,
             verified.trained,
+            verified.domain,
             analyzer,
             verified.manifest.au_semantics,
         )

@@ -179,6 +179,8 @@ class PerceptionNode(ManagedNode):
         self.get_logger().info(f"{loaded.model_id} on {loaded.provider}")
         if not loaded.trained:
             self.get_logger().warning(f"{loaded.model_id} is untrained: judge liveness, not sense")
+        if loaded.domain:
+            self.get_logger().warning(f"{loaded.model_id} {loaded.domain}")
         self._say_what_it_sees(loaded)
 
     def _say_what_it_sees(self, loaded: LoadedPerceiver) -> None:

@@ -166,6 +166,11 @@ class Bundle:
         return self.manifest.au_semantics
 
     @property
+    def domain(self) -> str:
+        """What it must not be expected to see, in words; empty where it says nothing of that."""
+        return str(self.provenance.get("domain", ""))
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """Where the weights come from."""
         return self.manifest.provenance

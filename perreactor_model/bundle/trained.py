@@ -39,6 +39,11 @@ from perreactor_model.networks.checkpoint import (
 from perreactor_model.networks.export import ExportError, export_graphs
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.profiles import ListenerHistory, make_profile
+from perreactor_model.training.checkpoints import stage_of_reactions
+from perreactor_model.training.options import SCORES
+
+DRAWN_FACES = "has seen drawn faces only: real cameras are out of its domain"
+"""What a bundle says of itself that sees pixels and learnt from simulated people."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class TrainedNetworks:
 
     @property
     def stage(self) -> str | None:
-        """`gag` or `pag`; None where it is not known."""
+        """`gag`, `pag` or `face`; None where it is not known."""
         stage = self.record.get("options", {}).get("stage")
         return None if stage is None else str(stage)
 
@@ -66,7 +71,7 @@ class TrainedNetworks:
     @property
     def knows_listeners(self) -> bool:
         """Whether the pattern encoder may have learnt something: that is what stage 2 does."""
-        return self.stage != "gag"
+        return stage_of_reactions(self.record) != "gag"
 
 
 @dataclass(frozen=True)
@@ -186,20 +191,40 @@ def _provenance(
     if not networks.steps:
         return {"kind": "checkpoint without a record of training", **told}
     record = networks.record
-    options = dict(record.get("options", {}))
+    # Of stage `face`, the corpus of the faces; that of the reactions stands with the teacher.
+    synthetic = record.get("faces_synthetic", corpus.synthetic)
     data: dict[str, Any] = {"key": corpus.key or record.get("data")}
-    if corpus.synthetic is not None:
-        data["synthetic"] = corpus.synthetic
-    kind = "trained on simulated people" if corpus.synthetic else "trained"
+    if synthetic is not None:
+        data["synthetic"] = synthetic
+    drawn = bool(synthetic) and networks.generator.config.visual_input == "face_image"
     return {
-        "kind": kind,
+        "kind": "trained on simulated people" if synthetic else "trained",
+        **({"domain": DRAWN_FACES} if drawn else {}),
         "stage": networks.stage,
         "steps": networks.steps,
-        "held_out_FRCorr": record.get("best"),
+        f"held_out_{SCORES[networks.stage or 'pag']}": record.get("best"),
         "corpus": data,
-        "training": {group: values for group, values in options.items() if group != "stage"},
+        "training": _training(record.get("options", {})),
+        **({"teacher": _teacher(record["teacher"])} if "teacher" in record else {}),
         **({"scores": dict(scores)} if scores else {}),
         **told,
+    }
+
+
+def _training(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {group: values for group, values in options.items() if group != "stage"}
+
+
+def _teacher(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The generator that an encoder of pictures was made for."""
+    corpus = record["corpus"] or {}
+    return {
+        "stage": record["stage"],
+        "steps": record["step"],
+        "held_out_FRCorr": record["best"],
+        "corpus": {"key": record["data"], "synthetic": corpus.get("synthetic")},
+        "training": _training(record["options"]),
+        "checkpoint_sha256": record["sha256"],
     }
 
 

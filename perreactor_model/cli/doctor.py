@@ -288,6 +288,8 @@ def _check_bundle(name: str) -> Finding:
     if not bundle.trained:
         advice = "weights are not trained: judge liveness, not sense"
         return Finding(part, WARNING, found, advice)
+    if bundle.domain:
+        return Finding(part, WARNING, found, bundle.domain)
     return Finding(part, OK, found)
 
 

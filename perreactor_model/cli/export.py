@@ -22,7 +22,7 @@ HISTORY_SECONDS = 60.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "checkpoint", type=Path, help="best.ckpt or last.ckpt of `perreactor train pag`"
+        "checkpoint", type=Path, help="best.ckpt or last.ckpt of `perreactor train pag` or `face`"
     )
     parser.add_argument(
         "--out",
@@ -168,5 +168,7 @@ def _tell(made: Any, as_json: bool) -> None:
         return
     kind = "trained" if bundle.trained else "not trained, as far as the checkpoint tells"
     print(f"{bundle.path}: {bundle.model_id}, {kind}")
+    if bundle.domain:
+        print(f"  {bundle.domain}")
     print(f"  profiles: {', '.join(made.profiles) or 'none'}")
     print(f"  largest difference from the checkpoint: {made.differences}")

@@ -1,4 +1,4 @@
-"""`perreactor train`: GAG, then PAG, on a prepared corpus."""
+"""`perreactor train`: GAG, then PAG, on a prepared corpus; then eyes for either."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perreactor_model.installed import config_file
-from perreactor_model.training.options import GROUPS, STAGES, OptionError, TrainOptions, flat
+from perreactor_model.training.options import (
+    GROUPS,
+    SCORES,
+    STAGES,
+    OptionError,
+    TrainOptions,
+    flat,
+)
 from perreactor_model.training.overrides import build, read_config, read_words
 
 if TYPE_CHECKING:
@@ -25,16 +32,24 @@ _NEEDED = {
 }
 
 
+_STAGE_HELP = "gag: generic reactions; pag: personal ones; face: either learns to see pixels"
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _options_text()
-    parser.add_argument("stage", choices=STAGES, help="gag: generic reactions; pag: personal ones")
+    parser.add_argument("stage", choices=STAGES, help=_STAGE_HELP)
     parser.add_argument(
         "--data", type=Path, required=True, help="folder made by `perreactor prepare`"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--gag", type=Path, help="checkpoint of stage 1 that pag begins from")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        help="trained checkpoint that sees facial attributes, which face begins from",
+    )
     parser.add_argument("--config", type=Path, help="default: the shipped train/STAGE.yaml")
     parser.add_argument(
         "--resume", action="store_true", help="go on from last.ckpt in --out, if it is there"
@@ -52,12 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     _require_installed()
     from perreactor_model.preparation.prepared import open_prepared
     from perreactor_model.training.launching import as_launched, launched
-    from perreactor_model.training.loop import Run
 
     options = replace(options, loop=as_launched(options.loop))
     corpus = open_prepared(arguments.data)
     fabric = launched(options.loop)
-    training = Run(fabric, options, corpus, arguments.out, arguments.gag)
+    training = _run_of(options.stage)(
+        fabric, options, corpus, arguments.out, arguments.gag or arguments.teacher
+    )
     if fabric.is_global_zero:
         print(_beginning(training.step, options, corpus, arguments.out), file=sys.stderr)
     outcome = training.go()
@@ -66,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.stopped_by is not None:
         print(f"stopped after step {outcome.step}; --resume goes on from there", file=sys.stderr)
         return 128 + outcome.stopped_by
-    print(_end(outcome.best, arguments.out), file=sys.stderr)
+    print(_end(options.stage, outcome.best, arguments.out), file=sys.stderr)
     return 0
 
 
@@ -93,17 +109,47 @@ def options_of_run(arguments: argparse.Namespace) -> TrainOptions:
         config = read_config(arguments.config) if arguments.config else {}
         return build(arguments.stage, _layer(before.to_dict()), config, words)
     config = read_config(arguments.config or config_file(f"train/{arguments.stage}.yaml"))
-    if arguments.stage == "gag":
-        if arguments.gag is not None:
-            raise OptionError("--gag is for `perreactor train pag`")
-        return build("gag", config, words)
-    if arguments.gag is None:
-        raise OptionError("pag begins from a trained GAG: give its best.ckpt as --gag")
-    _require_installed()
-    from perreactor_model.training.checkpoints import model_after
+    _require_beginning(arguments)
+    return build(arguments.stage, config, words, _taken_over(arguments, {**config, **words}))
 
-    model = model_after(arguments.gag, {**config, **words})
-    return build("pag", config, words, _layer({"model": model}))
+
+def _require_beginning(arguments: argparse.Namespace) -> None:
+    """Each stage begins from what it needs, and from nothing else. Raises OptionError."""
+    stage = arguments.stage
+    for option, of in (("gag", "pag"), ("teacher", "face")):
+        if getattr(arguments, option) is not None and stage != of:
+            raise OptionError(f"--{option} is for `perreactor train {of}`")
+    if stage == "pag" and arguments.gag is None:
+        raise OptionError("pag begins from a trained GAG: give its best.ckpt as --gag")
+    if stage == "face" and arguments.teacher is None:
+        raise OptionError(
+            "face begins from a trained generator that sees facial attributes: give best.ckpt of "
+            "`perreactor train pag` as --teacher"
+        )
+
+
+def _taken_over(arguments: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
+    """Options that are those of the checkpoint a stage begins from. Raises CheckpointError."""
+    if arguments.stage == "gag":
+        return {}
+    _require_installed()
+    if arguments.stage == "pag":
+        from perreactor_model.training.checkpoints import model_after
+
+        return _layer({"model": model_after(arguments.gag, asked)})
+    from perreactor_model.training.face_start import options_after
+
+    return _layer(options_after(arguments.teacher, asked))
+
+
+def _run_of(stage: str) -> Any:
+    if stage == "face":
+        from perreactor_model.training.face_run import FaceRun
+
+        return FaceRun
+    from perreactor_model.training.loop import Run
+
+    return Run
 
 
 def _layer(values: dict[str, Any]) -> dict[str, Any]:
@@ -123,16 +169,18 @@ def _beginning(step: int, options: TrainOptions, corpus: PreparedCorpus, out: Pa
     pairs = len(corpus.splits["train"].pairs)
     begun = f"goes on after step {step}" if step else "begins"
     loop = options.loop
+    batch = "pictures" if options.stage == "face" else "clips"
     return (
-        f"train {options.stage} {begun}: {loop.steps} steps of {loop.batch} clips, {pairs} pairs "
+        f"train {options.stage} {begun}: {loop.steps} steps of {loop.batch} {batch}, {pairs} pairs "
         f"to learn from, everything goes to {out} (curves: tensorboard --logdir {out})"
     )
 
 
-def _end(best: float | None, out: Path) -> str:
+def _end(stage: str, best: float | None, out: Path) -> str:
     if best is None:
         return f"done: {out / 'last.ckpt'} (nothing was scored: loop.validate is 0)"
-    return f"done: {out / 'best.ckpt'} has the best held-out FRCorr, {best:.4f}"
+    score = "share of the features explained" if stage == "face" else SCORES[stage]
+    return f"done: {out / 'best.ckpt'} has the best held-out {score}, {best:.4f}"
 
 
 def _options_text() -> str:

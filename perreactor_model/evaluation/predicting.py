@@ -24,6 +24,9 @@ NOISE_SECONDS = 8.0
 HISTORY_FRAMES = 480
 """19.2 s, the paper's."""
 
+_PICTURES = 64
+"""Encoded at once."""
+
 
 class PredictionError(ValueError):
     """Reactions that this generator or split cannot give. The message says why."""
@@ -174,17 +177,34 @@ def speaker_tokens(generator: ReactionGenerator, split: PreparedSplit, recording
     if generator.config.visual_input == "facial_attributes":
         visual = torch.from_numpy(split.speaker_visual(recording, 0, frames)).to(device)
         return encoder(visual, audio, ~visual.isnan().all(dim=-1), heard)
-    if split.face_tokens is None:
-        raise PredictionError(
-            f"the split '{split.name}' holds no features of faces, which this generator looks at: "
-            "prepare the corpus with them"
-        )
-    features = np.array(split.face_tokens[start : start + frames])
     found = heard
     if split.face_seen is not None:
         found = torch.from_numpy(np.array(split.face_seen[start : start + frames])).to(device)
-    seen = torch.from_numpy(features).to(device)
+    seen = _face_features(generator, split, start, start + frames)
     return encoder.join(seen, encoder.voice(audio), found, heard)
+
+
+def _face_features(
+    generator: ReactionGenerator, split: PreparedSplit, first: int, last: int
+) -> Tensor:
+    """(n, d) of the frames `first` to `last` of a split's arrays. Raises PredictionError."""
+    device = _device(generator)
+    if split.face_tokens is not None:
+        return torch.from_numpy(np.array(split.face_tokens[first:last])).to(device)
+    size = generator.config.image_size
+    if split.faces is None or split.faces.shape[1] != size:
+        held = "none" if split.faces is None else f"pictures of {split.faces.shape[1]} pixels"
+        raise PredictionError(
+            f"this generator looks at pictures of faces of {size} pixels, the split "
+            f"'{split.name}' holds {held}: prepare the corpus with --faces crops --image-size "
+            f"{size}, or with --faces tokens and this checkpoint as --encoder"
+        )
+    features = []
+    for begin in range(first, last, _PICTURES):
+        pictures = torch.from_numpy(np.array(split.faces[begin : min(begin + _PICTURES, last)]))
+        pictures = pictures.to(device).permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
+        features.append(generator.frame_encoder.face(pictures))
+    return torch.cat(features)
 
 
 def beside_real(split: PreparedSplit, rows: np.ndarray, faces: Sequence[np.ndarray]) -> Predictions:

@@ -18,6 +18,7 @@ from perreactor_model.networks.checkpoint import (
 )
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.preparation.prepared import PreparedSplit
+from perreactor_model.training.checkpoints import stage_of_reactions
 
 GENERIC, PERSONAL = "GAG", "PAG"
 
@@ -38,8 +39,8 @@ class Trained:
         if not (isinstance(content, dict) and is_checkpoint(content)):
             raise CheckpointError(f"{path} is no checkpoint of perreactor")
         generator = generator_from_content(content, str(path))
-        options = content.get("training", {}).get("options", {})
-        return cls(path, generator.eval(), content, options.get("stage", "pag") == "pag")
+        stage = stage_of_reactions(content.get("training", {}))
+        return cls(path, generator.eval(), content, stage in (None, "pag"))
 
     @property
     def generators(self) -> tuple[str, ...]:

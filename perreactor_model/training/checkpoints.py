@@ -107,19 +107,49 @@ def model_after(gag: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
 
     `asked` holds options by dotted name. Raises CheckpointError for networks that differ.
     """
-    # An older checkpoint lacks newer fields: they have their defaults.
-    model = asdict(ModelConfig.from_dict(_gag_content(gag)["config"]))
+    model = model_of(_gag_content(gag))
+    return changed_model(model, asked, PERSONAL_FIELDS, gag, "train a GAG with it first")
+
+
+def model_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of a checkpoint's model. An older one lacks newer fields: they have defaults."""
+    return asdict(ModelConfig.from_dict(content["config"]))
+
+
+def changed_model(
+    model: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    free: frozenset[str],
+    source: Path,
+    advice: str,
+) -> dict[str, Any]:
+    """`model`, of the checkpoint `source`, with the fields of `asked` that are `free` to differ.
+
+    `asked` holds options by dotted name. Raises CheckpointError with `advice` for another field.
+    """
+    changed = dict(model)
     for key, value in asked.items():
         group, _, name = key.partition(".")
-        if group != "model" or model[name] == value:
+        if group != "model" or changed[name] == value:
             continue
-        if name not in PERSONAL_FIELDS:
+        if name not in free:
             raise CheckpointError(
-                f"{key} is {value!r}, but {gag} was trained with {model[name]!r}: leave it out, or "
-                "train a GAG with it first"
+                f"{key} is {value!r}, but {source} was trained with {changed[name]!r}: leave it "
+                f"out, or {advice}"
             )
-        model[name] = value
-    return model
+        changed[name] = value
+    return changed
+
+
+def stage_of_reactions(training: Mapping[str, Any]) -> str | None:
+    """`gag` or `pag`: how far the reactions of a checkpoint with this record have been trained.
+
+    Those of a checkpoint of stage `face` are its teacher's. None where nothing is recorded.
+    """
+    stage = training.get("options", {}).get("stage")
+    if stage == "face":
+        stage = training["teacher"]["stage"]
+    return None if stage is None else str(stage)
 
 
 def personal_start(gag: Path, options: TrainOptions) -> tuple[ReactionGenerator, dict[str, Tensor]]:
@@ -145,7 +175,7 @@ def _gag_content(gag: Path) -> dict[str, Any]:
     content = read_content(gag)
     if not isinstance(content, dict) or not is_checkpoint(content):
         raise CheckpointError(f"{gag} is no checkpoint: give best.ckpt of `perreactor train gag`")
-    if content.get("training", {}).get("options", {}).get("stage") == "pag":
+    if stage_of_reactions(content.get("training", {})) == "pag":
         raise CheckpointError(
             f"{gag} comes from `perreactor train pag`: give the checkpoint of its GAG"
         )

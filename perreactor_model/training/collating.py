@@ -7,9 +7,10 @@ to be sent or to fit into a container's shared memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from perreactor_model.training.batch import Batch
 from perreactor_model.training.items import Clip, ClipMaker
+
+Made = TypeVar("Made")
 
 _AHEAD = 2
 """Batches that wait for each thread."""
@@ -66,10 +69,19 @@ def batches(
     def build(share: Sequence[tuple[int, int]]) -> Batch:
         return to_device(collate([maker.make(epoch, item) for epoch, item in share]), device)
 
+    return ahead(build, shares, workers)
+
+
+def ahead(
+    build: Callable[[Sequence[tuple[int, int]]], Made],
+    shares: Iterable[Sequence[tuple[int, int]]],
+    workers: int,
+) -> Generator[Made, None, None]:
+    """What `build` makes of each share, in order; `workers` threads make the next ones already."""
     if workers == 0:
         yield from map(build, shares)
         return
-    waiting: deque[Future[Batch]] = deque()
+    waiting: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="clips") as pool:
         try:
             for share in shares:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning_fabric import Fabric
 
-from perreactor_model.training.batch import Batch
 from perreactor_model.training.checkpoints import (
     BEST,
     LAST,
@@ -23,7 +22,7 @@ from perreactor_model.training.checkpoints import (
 )
 from perreactor_model.training.collating import batches
 from perreactor_model.training.items import ClipMaker, Listeners
-from perreactor_model.training.options import OptionError, TrainOptions
+from perreactor_model.training.options import SCORES, OptionError, TrainOptions
 from perreactor_model.training.progress import Progress, summary
 from perreactor_model.training.sampling import ClipOrder
 from perreactor_model.training.stages import build_stage
@@ -43,7 +42,7 @@ _MET = 1024
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `step`: steps done; `best`: FRCorr on held-out clips, None if unscored."""
+    """How a run ended. `step`: steps done; `best`: held-out score, None if there was none."""
 
     step: int
     best: float | None
@@ -69,27 +68,19 @@ class Run:
         self._fabric, self.options, self._folder = fabric, options, folder
         self._corpus = corpus
         loop = options.loop
-        self._maker = ClipMaker(_split(corpus, TRAIN), options)
+        self._maker = self._clips()
         self._order = ClipOrder(self._maker.items, loop.seed)
         content = None
         if (folder / LAST).is_file():
             content = self._resumable(folder / LAST)
-        # A resumed run needs its GAG no more: its networks are in the checkpoint.
-        stage = (
-            build_stage(options, gag, self._face_encoder(), self._listeners())
-            if content is None
-            else build_stage(options, None, self._face_encoder())
-        )
-        self.stepper = Stepper(stage, options, fabric)
+        self.stepper = Stepper(self._stage(gag, content), options, fabric)
         self.step = 0
         self.best: float | None = None
         self._watch = JudgeWatch()
         if content is not None:
             self._load(content)
         self._first = fabric.is_global_zero
-        self._validation = (
-            Validation(_split(corpus, HELD_OUT), options) if loop.validate and self._first else None
-        )
+        self._validation = self._scorer() if loop.validate and self._first else None
         self._told: list[Told] = []
 
     def go(self) -> Outcome:
@@ -118,7 +109,41 @@ class Run:
             progress.close()
         return Outcome(self.step, self.best, asked.signal)
 
-    def _batches(self) -> Generator[Batch, None, None]:
+    # What is particular to a stage: these learn from clips, `face_run.FaceRun` from pictures.
+
+    def _clips(self) -> Any:
+        """What is learnt from; its `items` are numbers."""
+        return ClipMaker(split_of(self._corpus, TRAIN), self.options)
+
+    def _stage(self, begin_from: Path | None, resumed: dict[str, Any] | None) -> Any:
+        """The networks, new or for what a checkpoint holds."""
+        if resumed is not None:
+            # Its GAG is needed no more: its networks are in the checkpoint.
+            return build_stage(self.options, None, self._face_encoder())
+        return build_stage(self.options, begin_from, self._face_encoder(), self._listeners())
+
+    def _scorer(self) -> Any:
+        return Validation(split_of(self._corpus, HELD_OUT), self.options)
+
+    def _batches_of(
+        self, shares: Iterable[Sequence[tuple[int, int]]]
+    ) -> Generator[Any, None, None]:
+        return batches(self._maker, shares, self._fabric.device, self.options.loop.workers)
+
+    def _picture(self, board: Board, batch: Any) -> None:
+        board.reactions(self.stepper, batch, self.step)
+
+    def _record(self) -> dict[str, Any]:
+        """What a checkpoint tells of what the networks were trained on."""
+        return {
+            "corpus": {
+                "mean_face": [float(value) for value in self._corpus.mean_face],
+                "au_semantics": self._corpus.au_semantics,
+                "synthetic": self._corpus.synthetic,
+            }
+        }
+
+    def _batches(self) -> Generator[Any, None, None]:
         loop, fabric = self.options.loop, self._fabric
         shares = (
             self._order.share(
@@ -127,9 +152,9 @@ class Run:
             for step in range(self.step, loop.steps)
             for part in range(loop.accumulate)
         )
-        return batches(self._maker, shares, fabric.device, loop.workers)
+        return self._batches_of(shares)
 
-    def _after(self, batch: Batch, progress: Progress, board: Board) -> None:
+    def _after(self, batch: Any, progress: Progress, board: Board) -> None:
         """What is due after a step: a line, a score, a picture, a checkpoint."""
         loop, step = self.options.loop, self.step
         last = step == loop.steps
@@ -140,7 +165,7 @@ class Run:
             for warning in self._watch.look(told):
                 progress.say(f"perreactor: warning: step {step}: {warning}")
         if _due(step, loop.picture, last) and self._first:
-            board.reactions(self.stepper, batch, step)
+            self._picture(board, batch)
         if _due(step, loop.validate, last):
             self._validate(progress, board)
         if _due(step, loop.save, last):
@@ -168,7 +193,7 @@ class Run:
         if self._validation is not None:
             told = self._validation.score(self.stepper, self.step)
             board.scalars("held_out", told, self.step)
-            score = told["FRCorr"]
+            score = told[SCORES[self.options.stage]]
             better = self.best is None or score > self.best
             progress.line(self.step, told, held_out=True)
             standing = "the best so far" if better else f"the best was {self.best:.4f}"
@@ -193,11 +218,7 @@ class Run:
         training: dict[str, Any] = {
             "options": self.options.to_dict(),
             "data": self._corpus.key,
-            "corpus": {
-                "mean_face": [float(value) for value in self._corpus.mean_face],
-                "au_semantics": self._corpus.au_semantics,
-                "synthetic": self._corpus.synthetic,
-            },
+            **self._record(),
             "step": self.step,
             "best": self.best,
             "watch": self._watch.state(),
@@ -239,7 +260,7 @@ def _due(step: int, every: int, last: bool) -> bool:
     return bool(every) and (step % every == 0 or last)
 
 
-def _split(corpus: PreparedCorpus, name: str) -> PreparedSplit:
+def split_of(corpus: PreparedCorpus, name: str) -> PreparedSplit:
     """Raises OptionError where the corpus has no such split."""
     if name not in corpus.splits:
         raise OptionError(

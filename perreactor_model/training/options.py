@@ -17,9 +17,13 @@ from perreactor_model.training.checked import (
     require_whole,
 )
 from perreactor_model.training.discriminator_options import DiscriminatorOptions, NegativesOptions
+from perreactor_model.training.face_options import FaceOptions
 from perreactor_model.training.loss_options import LossOptions
 
-STAGES = ("gag", "pag")
+STAGES = ("gag", "pag", "face")
+SCORES = {"gag": "FRCorr", "pag": "FRCorr", "face": "explained"}
+"""By which held-out figure the best checkpoint of a stage is known."""
+
 MODALITIES = ("both", "audio", "visual")
 LATENTS = ("mixed", "offline", "stream")
 HISTORY_VIEWS = ("observed", "true")
@@ -154,7 +158,9 @@ class LoopOptions:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """A whole run. `stage` is `gag` (generic reactions) or `pag` (personal ones)."""
+    """A whole run. `stage` is `gag` (generic reactions), `pag` (personal ones) or `face`: an
+    encoder of pictures for a trained generator.
+    """
 
     stage: str
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -162,6 +168,7 @@ class TrainOptions:
     loss: LossOptions = field(default_factory=LossOptions)
     discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
     negatives: NegativesOptions = field(default_factory=NegativesOptions)
+    face: FaceOptions = field(default_factory=FaceOptions)
     optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
 
@@ -191,6 +198,7 @@ GROUPS: Mapping[str, type] = {
     "loss": LossOptions,
     "discriminator": DiscriminatorOptions,
     "negatives": NegativesOptions,
+    "face": FaceOptions,
     "optimiser": OptimiserOptions,
     "loop": LoopOptions,
 }

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from perreactor_model.training.batch import Batch
+from perreactor_model.training.face_stage import FaceStage
 from perreactor_model.training.generic_stage import GenericStage
 from perreactor_model.training.options import TrainOptions
 from perreactor_model.training.personal_stage import PersonalStage
@@ -23,7 +23,10 @@ class Stepper:
     """The networks of a stage with their optimisers; knows nothing of data or of the run."""
 
     def __init__(
-        self, stage: GenericStage | PersonalStage, options: TrainOptions, fabric: Fabric
+        self,
+        stage: GenericStage | PersonalStage | FaceStage,
+        options: TrainOptions,
+        fabric: Fabric,
     ) -> None:
         self.stage = stage.to(fabric.device).train()
         self._fabric = fabric
@@ -34,15 +37,16 @@ class Stepper:
         )
         self.average = AveragedWeights(stage.generator, rates.ema) if rates.ema else None
 
-    def step(self, batches: Sequence[Batch], step: int) -> Told:
+    def step(self, batches: Sequence[Any], step: int) -> Told:
         """Learn from this process's share of step number `step`, in one or several parts.
 
         The generator pays to judges that have just learnt. With several parts its reactions are
-        made twice, as holding them all would cost the memory that parts shall save.
+        made twice, as holding them all would cost the memory that parts shall save. `batches` are
+        of the kind that the stage takes.
         """
         stage, parts = self.stage, len(batches)
         told: Told = {}
-        made = None
+        made: Any = None
         for batch in batches:
             with self._fabric.autocast():
                 made = stage.react(batch)
@@ -65,12 +69,12 @@ class Stepper:
         return told
 
     @torch.no_grad()
-    def judged(self, batch: Batch, step: int) -> Told:
+    def judged(self, batch: Any, step: int) -> Told:
         """Losses and shares of the judges on clips that nobody learns from."""
         self.stage.eval()
         try:
             with self._fabric.autocast():
-                made = self.stage.react(batch)
+                made: Any = self.stage.react(batch)
                 losses, shares = self.stage.discriminator_losses(batch, made, step)
         finally:
             self.stage.train()

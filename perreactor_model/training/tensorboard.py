@@ -48,7 +48,8 @@ class Board:
         """Generated beside real: how values are spread, and the faces of one clip."""
         if self._writer is None:
             return
-        made = stepper.stage.react(batch).reaction.float().cpu()
+        stage: Any = stepper.stage
+        made = stage.react(batch).reaction.float().cpu()
         real = batch.appropriate[batch.appropriate_weight > 0].cpu()
         places = {name: ATTRIBUTES.index(name) for name in _SHOWN} | _POSE
         for name, place in places.items():
@@ -61,6 +62,12 @@ class Board:
             step,
             dataformats="HWC",
         )
+
+    def pictures(self, name: str, shown: Tensor, step: int) -> None:
+        """The first of `shown` (B, 3, S, S), from -1 to 1, side by side."""
+        if self._writer is not None:
+            row = torch.cat(list(shown[:_FACES].float().cpu()), dim=-1)
+            self._writer.add_image(name, (row + 1.0) / 2.0, step)
 
     def close(self) -> None:
         """Write out what is still held."""

@@ -1,4 +1,4 @@
-"""The recipe of the shipped weights: what it runs, and that it can be interrupted."""
+"""The recipes of the shipped weights: what they run, and that they can be interrupted."""
 
 import json
 import subprocess
@@ -14,8 +14,11 @@ from perreactor_model.installed import config_file
 FULL = yaml.safe_load(config_file(recipe.FULL).read_text())
 
 
-def follow(work: Path, run, words=FULL) -> None:
-    recipe.follow(words, work, work / "bundle", run, lambda text: None)
+FACE = yaml.safe_load(config_file(recipe.FACE).read_text())
+
+
+def follow(work: Path, run, words=FULL, stages=recipe.STAGES) -> None:
+    recipe.follow(words, work, work / "bundle", run, lambda text: None, stages)
 
 
 class Stopped(Exception):
@@ -61,6 +64,23 @@ def test_training_goes_from_the_corpus_to_the_bundle(tmp_path):
     assert words["export"][1] == str(tmp_path / "pag" / "best.ckpt")
 
 
+def test_eyes_are_taught_by_what_was_trained_before(tmp_path):
+    words: dict[str, tuple[str, ...]] = {}
+
+    def run(step: recipe.Step) -> None:
+        words[step.name] = step.words
+        if step.name == "prepare_faces":
+            (tmp_path / "prepared_faces" / "k3y").mkdir(parents=True)
+            (tmp_path / "prepared_faces" / "k3y" / "prepared.json").touch()
+
+    follow(tmp_path, run, FACE, recipe.FACE_STAGES)
+    assert "--video" in words["synthesize_faces"]
+    assert words["prepare_faces"][1] in words["synthesize_faces"]
+    assert str(tmp_path / "prepared_faces" / "k3y") in words["train_face"]
+    assert str(tmp_path / "pag" / "best.ckpt") in words["train_face"]
+    assert words["export_faces"][1] == str(tmp_path / "face" / "best.ckpt")
+
+
 def test_a_recipe_without_a_stage_is_refused(tmp_path):
     with pytest.raises(recipe.RecipeError, match="has the entries synthesize, prepare"):
         follow(tmp_path, lambda step: None, {"synthesize": []})
@@ -76,13 +96,16 @@ def test_the_status_of_a_failed_command_is_passed_on(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_quick_recipe_ends_with_a_trained_bundle(tmp_path):
+def test_the_quick_recipe_ends_with_trained_bundles(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("lightning_fabric")
     assert recipe.main(["--quick", "--work", str(tmp_path)]) == 0
-    bundle = Bundle.load(tmp_path / "bundle")
-    assert bundle.trained
-    assert bundle.provenance["stage"] == "pag"
-    assert sorted(path.stem for path in bundle.profiles_path.glob("*.json")) == ["stoic", "warm"]
+    for name, stage in (("demo_attributes", "pag"), ("demo_face_image", "face")):
+        bundle = Bundle.load(tmp_path / "bundles" / name)
+        assert bundle.trained
+        assert bundle.provenance["stage"] == stage
+        assert bool(bundle.domain) == (name == "demo_face_image")
+        profiles = sorted(path.stem for path in bundle.profiles_path.glob("*.json"))
+        assert profiles == ["stoic", "warm"]
     done = json.loads((tmp_path / "train_gag.done").read_text())
     assert done[:2] == ["train", "gag"]

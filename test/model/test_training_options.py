@@ -39,9 +39,9 @@ def test_an_unknown_option_is_an_error_that_suggests_the_right_one(word: str, me
 
 def test_an_option_like_none_names_what_there_is() -> None:
     with pytest.raises(OptionError, match="the groups are model, data, loss"):
-        read_words(["colour=red"])
+        read_words(["flavour=red"])
     with pytest.raises(OptionError, match="there are data.clip_frames"):
-        read_words(["data.colour=red"])
+        read_words(["data.flavour=red"])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_config_file_that_is_no_mapping_of_groups_is_refused(tmp_path: Path) -
             read_config(config)
 
 
-@pytest.mark.parametrize("stage", ["gag", "pag"])
+@pytest.mark.parametrize("stage", ["gag", "pag", "face"])
 def test_the_shipped_config_is_found_and_followed(stage: str) -> None:
     options = build(stage, read_config(config_file(f"train/{stage}.yaml")))
     assert options.stage == stage
