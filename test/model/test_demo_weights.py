@@ -22,6 +22,13 @@ from perreactor_model.profiles import ListenerHistory
 from perreactor_model.profiles.filling import filled_rows
 from perreactor_model.synthesis.dyad import persona_history
 from perreactor_model.synthesis.personas import shipped_persona
+from perreactor_model.synthesis.rendering import (
+    MOVEMENT_COLUMNS,
+    Footage,
+    draw_appearance,
+    draw_camera,
+)
+from perreactor_model.synthesis.seeds import stream
 
 SMILE = ACTION_UNITS.index("AU12")
 VALENCE = AFFECT_SLICE.start
@@ -100,3 +107,32 @@ def test_each_listens_in_a_manner_of_their_own(reactions: np.ndarray) -> None:
 
 def test_reactions_are_many_valued(reactions: np.ndarray) -> None:
     assert np.abs(reactions[:, 0] - reactions[:, 1]).mean(axis=(1, 2)).min() > 1e-3
+
+
+def drawn_smile(person: int, size: int) -> np.ndarray:
+    """`smiling_speaker` as a camera would see somebody who was never drawn before, (T, 3, S, S)."""
+    face = smiling_speaker()
+    movement = np.zeros((len(face), MOVEMENT_COLUMNS), np.float32)
+    movement[:, : len(ACTION_UNITS)] = face[:, ACTION_UNIT_SLICE]
+    looks, camera = draw_appearance(stream((81, person))), draw_camera(stream((82, person)))
+    footage = Footage(movement, looks, camera, size, FRAME_RATE, seed=person)
+    pictures = np.stack(list(footage.pictures())).astype(np.float32)
+    return pictures.transpose(0, 3, 1, 2) / 127.5 - 1.0
+
+
+def test_the_bundle_that_sees_pixels_answers_a_drawn_smile_and_owns_up_to_its_limits() -> None:
+    seeing = Bundle.load("demo_face_image")
+    assert seeing.trained and seeing.config.visual_input == "face_image"
+    assert "real cameras are out of its domain" in seeing.domain
+    history = persona_history(shipped_persona("warm"), 40.0, (4711, 1))
+    rows = filled_rows(ListenerHistory.from_columns(history, {"kind": "simulated"}))
+    people = 4
+    given = GenerationInput(
+        speaker_video=np.stack([drawn_smile(n, seeing.config.image_size) for n in range(people)]),
+        listener_history=np.stack([rows.astype(np.float32)] * people),
+    )
+    options = GenerationOptions(mode="stream", samples=2, seed=3)
+    made = BundleGenerator(seeing, options).stream(given, options)["personal_attributes"]
+    smile = made.reshape(-1, *made.shape[-2:])[:, :, SMILE].mean(axis=0)
+    before = smile[CALM - 2 * FRAME_RATE : CALM].mean()
+    assert smile[CALM + FRAME_RATE : CALM + SMILING + FRAME_RATE].mean() > before + 0.1
