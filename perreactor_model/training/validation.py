@@ -1,9 +1,9 @@
 """How good a generator in training is, on clips that nobody learns from.
 
 FRCorr, corrected as in `metrics`, decides which checkpoint is the best: over all listeners'
-fitting reactions for GAG, over those of the listener itself for PAG. Beside it, what the
-discriminators know of held-out clips: a judge that knows only those it has learnt by heart teaches
-nothing.
+fitting reactions for GAG, over those of the listener itself for PAG. Beside it, FRDiv, which falls
+to 0 where all reactions become one, and what the discriminators know of held-out clips: a judge
+that knows only those it has learnt by heart teaches nothing.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Validation:
         self.rows = np.sort(shuffled[: options.loop.validate_clips])
 
     def score(self, stepper: Stepper, step: int) -> dict[str, float]:
-        """FRCorr, and losses and shares of the judges, each a mean over held-out clips."""
-        return {"FRCorr": self._frcorr(stepper), **self._judged(stepper, step)}
+        """FRCorr, FRDiv, and losses and shares of the judges, means over held-out clips."""
+        return {**self._followed(stepper), **self._judged(stepper, step)}
 
-    def _frcorr(self, stepper: Stepper) -> float:
+    def _followed(self, stepper: Stepper) -> dict[str, float]:
         from perreactor_model.evaluation.predicting import predict
         from perreactor_model.metrics.evaluation import evaluate
 
@@ -74,9 +74,9 @@ class Validation:
             stepper.stage.train()
             if average:
                 average.swap()
-        table = evaluate(predictions, ("corrected",), ("FRCorr",))["corrected"]
+        table = evaluate(predictions, ("corrected",), ("FRCorr", "FRDiv"))["corrected"]
         score = table["PMAFRG"]["FRCorr"] if self._personal else table["FRCorr"]
-        return 0.0 if score is None else float(score)
+        return {"FRCorr": float(score or 0.0), "FRDiv": float(table["FRDiv"])}
 
     def _judged(self, stepper: Stepper, step: int) -> dict[str, float]:
         order = ClipOrder(self._maker.items, self._seed)
