@@ -133,7 +133,7 @@ def report_motion(heard: Heard) -> Finding:
 
 
 def report_profiles(one: Heard, other: Heard) -> Finding:
-    """Do two robots with different profiles differ by more than each drifts?"""
+    """Do two robots with different profiles differ by more than chance?"""
     profiles = [heard.reactions[-1][2] if heard.reactions else "?" for heard in (one, other)]
     question = f"{profiles[0]} and {profiles[1]} differ"
     if not (one.reactions and other.reactions):
@@ -147,8 +147,8 @@ def report_profiles(one: Heard, other: Heard) -> Finding:
     if contrast is None:
         return Finding(question, None, "too short to tell; it takes some twelve seconds")
     detail = (
-        f"their mean faces lie {contrast.distance:.3f} apart, {contrast.ratio:.1f} times what one "
-        f"drifts in {liveness.BLOCK_SECONDS:g} s ({contrast.own:.3f}; limit {contrast.limit:g})"
+        f"their mean faces lie {contrast.distance:.3f} apart, {contrast.ratio:.1f} times what "
+        f"chance gives ({contrast.own:.3f}; limit {contrast.limit:g})"
     )
     return Finding(question, contrast.passed, detail)
 

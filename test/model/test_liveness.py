@@ -64,7 +64,7 @@ def test_a_frozen_face_is_not_alive():
     assert not motion.passed
 
 
-def test_two_profiles_around_different_faces_differ_by_more_than_they_drift():
+def test_two_profiles_around_different_faces_differ_by_more_than_chance():
     contrast = liveness.profile_contrast(_wandering(30), _wandering(30, offset=0.2, seed=1))
     assert contrast is not None
     assert contrast.passed
@@ -77,9 +77,9 @@ def test_two_profiles_around_one_face_do_not_differ():
     assert not contrast.passed
 
 
-def test_a_face_that_wanders_off_drifts_and_so_hides_a_difference():
-    away = np.linspace(0, 1, 750, dtype=np.float32)[:, None]
-    one, other = _wandering(30) + away, _wandering(30, offset=0.2, seed=1) + away
+def test_a_face_that_wanders_off_hides_a_difference():
+    away = np.linspace(-1, 1, 750, dtype=np.float32)[:, None]
+    one, other = _wandering(30) + away, _wandering(30, offset=0.2, seed=1)
     contrast = liveness.profile_contrast(one, other)
     assert contrast is not None
     assert not contrast.passed
