@@ -202,7 +202,7 @@ def _provenance(
         **({"domain": DRAWN_FACES} if drawn else {}),
         "stage": networks.stage,
         "steps": networks.steps,
-        f"held_out_{SCORES[networks.stage or 'pag']}": record.get("best"),
+        f"held_out_{SCORES[networks.stage or 'pag']}": record.get("score"),
         "corpus": data,
         "training": _training(record.get("options", {})),
         **({"teacher": _teacher(record["teacher"])} if "teacher" in record else {}),
@@ -221,7 +221,7 @@ def _teacher(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stage": record["stage"],
         "steps": record["step"],
-        "held_out_FRCorr": record["best"],
+        "held_out_FRCorr": record["score"],
         "corpus": {"key": record["data"], "synthetic": corpus.get("synthetic")},
         "training": _training(record["options"]),
         "checkpoint_sha256": record["sha256"],

@@ -75,7 +75,7 @@ def _record(teacher: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": file_sha256(teacher),
         "stage": stage_of_reactions(training) or "pag",
         "step": training.get("step", 0),
-        "best": training.get("best"),
+        "score": training.get("score"),
         "data": training.get("data"),
         "corpus": training.get("corpus"),
         "options": training.get("options", {}),

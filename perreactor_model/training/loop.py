@@ -76,6 +76,7 @@ class Run:
         self.stepper = Stepper(self._stage(gag, content), options, fabric)
         self.step = 0
         self.best: float | None = None
+        self._scored: tuple[int, float] | None = None
         self._watch = JudgeWatch()
         if content is not None:
             self._load(content)
@@ -194,6 +195,7 @@ class Run:
             told = self._validation.score(self.stepper, self.step)
             board.scalars("held_out", told, self.step)
             score = told[SCORES[self.options.stage]]
+            self._scored = self.step, score
             better = self.best is None or score > self.best
             progress.line(self.step, told, held_out=True)
             standing = "the best so far" if better else f"the best was {self.best:.4f}"
@@ -221,6 +223,7 @@ class Run:
             **self._record(),
             "step": self.step,
             "best": self.best,
+            "score": self._score(),
             "watch": self._watch.state(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self._fabric.device) if cuda else None,
@@ -229,6 +232,12 @@ class Run:
         write_checkpoint(
             self._folder / name, self.stepper.stage.generator, self.stepper.weights(), training
         )
+
+    def _score(self) -> float | None:
+        """Of the weights as they are, if this step has been scored: what a bundle may claim."""
+        if self._scored is None or self._scored[0] != self.step:
+            return None
+        return self._scored[1]
 
     def _listeners(self) -> Listeners | None:
         """Those of all the corpus, in stage 2."""

@@ -37,7 +37,7 @@ class Validation:
         self._seed, self._batch = options.loop.seed, options.loop.shares
         streams = options.data.latents != "offline" and options.model.decoder == "aligned"
         self._mode = "stream" if streams else "offline"
-        self._history = options.data.history_frames
+        self._history, self._view = options.data.history_frames, options.data.history_view
         self._maker = ClipMaker(split, options, held_out=True)
         pairs = list(range(len(split.pairs)))
         if self._personal:
@@ -69,6 +69,7 @@ class Validation:
                 mode=self._mode,
                 rows=self.rows,
                 history_frames=self._history,
+                history_view=self._view,
             )
         finally:
             stepper.stage.train()

@@ -1,6 +1,10 @@
-"""Small bundles for tests of everything that needs networks; made once a session."""
+"""Small bundles for tests of everything that needs networks; made once a session.
 
-import importlib.util
+Modules beside this file import as `import training_corpus`.
+"""
+
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +13,8 @@ import pytest
 from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.preparation.prepared import PreparedCorpus
+
+sys.path.append(str(Path(__file__).parent))
 
 TINY = ModelConfig(
     feature_size=32,
@@ -58,10 +64,17 @@ def tiny_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture(scope="session")
 def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     """A prepared corpus of simulated people: three splits, three sessions of 12 s each."""
-    path = Path(__file__).with_name("tiny_corpus.py")
-    spec = importlib.util.spec_from_file_location("tiny_corpus", path)
-    assert spec is not None and spec.loader is not None
-    builder = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(builder)
-    corpus: PreparedCorpus = builder.make_tiny_corpus(tmp_path_factory.mktemp("prepared"))
-    return corpus
+    from tiny_corpus import make_tiny_corpus
+
+    return make_tiny_corpus(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Torch adds up on one thread, in one order, and does not compete with other processes."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,12 +1,12 @@
 """Stage `face`: an encoder of pictures learns from one of attributes, on drawn people."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import training_corpus as corpora
 
 from perreactor_model.bundle.trained import (
     export_bundle,
@@ -43,24 +43,7 @@ LOOP = f"""
 """.split()
 
 
-def _load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-corpora = _load("training_corpus")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +154,7 @@ def test_its_bundle_sees_as_it_does_and_says_that_it_knows_no_camera(
     told = bundle.provenance
     assert bundle.trained and "real cameras are out of its domain" in bundle.domain
     assert (told["stage"], told["teacher"]["stage"]) == ("face", "gag")
-    assert told["held_out_explained"] == networks.record["best"]
+    assert told["held_out_explained"] == networks.record["score"]
     assert told["corpus"] == {"key": drawn.key, "synthetic": True}
     assert told["teacher"]["checkpoint_sha256"] == networks.record["teacher"]["sha256"]
     split = drawn.splits["test"]

@@ -1,6 +1,5 @@
 """Clips of training: who meets whom, what is withheld, and that it is drawn from its key alone."""
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import training_corpus as corpora
 
 from perreactor_model.preparation.prepared import PreparedSplit
 from perreactor_model.training.collating import batches, collate
@@ -16,18 +16,6 @@ from perreactor_model.training.options import OptionError, TrainOptions
 from perreactor_model.training.overrides import build, read_words
 
 CPU = torch.device("cpu")
-
-
-def _load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-corpora = _load("training_corpus")
 
 
 @pytest.fixture(scope="module")

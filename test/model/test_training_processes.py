@@ -1,6 +1,5 @@
 """Runs from the command line: killed and resumed, shared by two processes, refused in one line."""
 
-import importlib.util
 import os
 import random
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import training_corpus as corpora
 from torch import Tensor
 
 import perreactor_model
@@ -21,16 +21,6 @@ from perreactor_model.training.progress import read_log
 SOURCE = Path(perreactor_model.__file__).parents[1]
 
 
-def _load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-corpora = _load("training_corpus")
 ALONE = [sys.executable]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 

@@ -1,12 +1,12 @@
 """Whole runs in small: the same every time, however often they are interrupted."""
 
-import importlib.util
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
+import training_corpus as corpora
 from torch import Tensor
 
 from perreactor_model.networks.checkpoint import CheckpointError, load_checkpoint
@@ -22,24 +22,7 @@ from perreactor_model.training.watch import TrainingStopped
 GOLDEN = Path(__file__).parents[1] / "golden" / "training_curve.json"
 
 
-def _load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-corpora = _load("training_corpus")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +240,9 @@ def test_the_best_checkpoint_is_the_one_with_the_best_score(
     best = read_checkpoint(tmp_path / "best.ckpt")["training"]
     assert best["best"] == pytest.approx(max(scores.values()), abs=1e-6)
     assert best["step"] == max(scores, key=scores.__getitem__)
+    assert best["score"] == best["best"]
+    last = read_checkpoint(tmp_path / "last.ckpt")["training"]
+    assert last["score"] == pytest.approx(scores[8], abs=1e-6), "of its own weights, not the best's"
 
 
 def test_tensorboard_gets_curves_histograms_and_faces(

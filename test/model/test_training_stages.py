@@ -1,28 +1,16 @@
 """Who learns in which step, from what: two stages, one forward, and no leak between the players."""
 
 import dataclasses
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+import training_batches as batches
 
 from perreactor_model.training.discriminator_options import DiscriminatorOptions, NegativesOptions
 from perreactor_model.training.generic_stage import GenericStage
 from perreactor_model.training.loss_options import LossOptions
 from perreactor_model.training.personal_stage import PersonalStage
 
-
-def _load(name: str):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-batches = _load("training_batches")
 OPTIONS = DiscriminatorOptions(size=12)
 
 
