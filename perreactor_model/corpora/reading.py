@@ -7,10 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_RATE
+from perreactor_model.contract import (
+    ATTRIBUTE_COUNT,
+    ATTRIBUTES,
+    COEFFICIENT_COUNT,
+    COEFFICIENTS,
+    FRAME_RATE,
+    ROTATION_SLICE,
+    TRANSLATION_SLICE,
+)
 from perreactor_model.corpora.recordings import CorpusError, CorpusShapeError, Recording
 
-OBSERVED_COLUMNS = ATTRIBUTE_COUNT + 6
+OBSERVED = ATTRIBUTES + COEFFICIENTS[ROTATION_SLICE.start : TRANSLATION_SLICE.stop]
+"""Columns of what a face analyzer saw: 25 attributes, rotation, translation."""
 
 UNREADABLE = Exception
 """What numpy and scipy raise for files that are cut off or damaged is nearly anything: EOFError,
@@ -28,10 +37,13 @@ def read_coefficients(recording: Recording) -> np.ndarray:
 
 
 def read_observed(recording: Recording) -> np.ndarray | None:
-    """float32 (T, 31) with NaN for unknown, or None where there is no such file."""
+    """float32 (T, 31) with NaN for unknown, or None where there is no such file.
+
+    A .csv may be one that `perreactor attributes` wrote: of its columns these are taken by name.
+    """
     if "observed" not in recording.files:
         return None
-    return _table(recording, "observed", OBSERVED_COLUMNS)
+    return _table(recording, "observed", len(OBSERVED))
 
 
 def read_audio(recording: Recording) -> tuple[np.ndarray, int]:
@@ -123,9 +135,12 @@ def _read_csv(path: Path) -> np.ndarray:
     with path.open(encoding="utf-8-sig") as file:
         first = file.readline()
     skipped = 0 if _is_numbers(first) else 1
+    names = first.strip().split(",")
+    # Of a table of the analyzer's: what else it tells of a frame is no number.
+    told = [names.index(name) for name in OBSERVED] if set(OBSERVED) < set(names) else None
     return np.loadtxt(
         path, np.float32, delimiter=",", skiprows=skipped, ndmin=2, converters=_cell,
-        encoding="utf-8-sig",
+        encoding="utf-8-sig", usecols=told,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 KINDS = ("attributes", "coefficients", "audio", "video", "observed")
-"""What may be known of a recording; observed: what a face analyzer would see, synthetic only."""
+"""What may be known of a recording; observed: what a face analyzer saw, which no corpus brings."""
 
 
 class CorpusError(ValueError):

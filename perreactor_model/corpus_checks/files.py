@@ -22,6 +22,7 @@ from perreactor_model.contract import (
     attribute_ranges,
 )
 from perreactor_model.corpora.reading import (
+    OBSERVED,
     contract_frames,
     read_attributes,
     read_audio,
@@ -48,7 +49,7 @@ UNLIKELY = (
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "attributes": ATTRIBUTES,
     "coefficients": COEFFICIENTS,
-    "observed": ATTRIBUTES + COEFFICIENTS[ROTATION_SLICE.start :],
+    "observed": OBSERVED,
 }
 """Their names, by kind of file."""
 

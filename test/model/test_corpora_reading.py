@@ -16,6 +16,7 @@ from perreactor_model.corpora.reading import (
     to_contract_rate,
 )
 from perreactor_model.corpora.recordings import CorpusError, Recording
+from perreactor_model.face_analysis.attribute_files import AttributeTrack, write_attributes
 from perreactor_model.synthesis.corpus import CorpusPlan, SyntheticCorpus
 from perreactor_model.synthesis.writing import write_corpus
 
@@ -188,3 +189,17 @@ def test_other_rates_keep_duration_labels_and_gaps() -> None:
     assert set(np.unique(slower[:, 1])) == {0.0, 1.0}
     assert abs(np.isnan(slower[:, 2]).sum() - 24) <= 1
     assert to_contract_rate(rows, 25.0).shape == (90, 3)
+
+
+def test_what_the_analyzer_saw_may_be_a_table_of_perreactor_attributes(tmp_path: Path) -> None:
+    react(tmp_path, [(f"{NOXI}/Expert_video/1", f"{NOXI}/Novice_video/1")])
+    rows = np.random.default_rng(0).uniform(0, 0.2, (26, 31)).astype(np.float32)
+    rows[3:5] = np.nan
+    track = AttributeTrack.of_attributes(rows[:, :25], rows[:, 25:28], rows[:, 28:])
+    for person in ("P1", "P2"):
+        path = tmp_path / "train" / "Emotion_observed" / f"{NOXI}/{person}/1.csv"
+        path.parent.mkdir(parents=True)
+        write_attributes(track, path)
+    for recording in open_corpus(tmp_path).splits["train"].recordings:
+        seen = read_observed(recording)
+        assert np.allclose(seen, rows, atol=1e-6, equal_nan=True)
