@@ -38,8 +38,8 @@ class ModelConfig:
     speaker, `face_image` (then `visual_channels` wide, of `image_size` pixels) or
     `facial_attributes`; `audio_rate` in Hz; `pattern_exponent` is K, so a history is split into
     2**K segments; `pattern_input` what a row of a history holds; `pattern_statistics` whether the
-    pattern also reads mean, spread and speed of the whole history, `latent_skip` whether the latent
-    also goes straight to what the decoder's layers hand to its heads (neither is in the paper).
+    pattern also reads level and paces of the whole history, `latent_skip` whether the latent also
+    goes straight to what the decoder's layers hand to its heads (neither is in the paper).
     """
 
     feature_size: int = 128

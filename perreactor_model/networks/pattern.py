@@ -4,7 +4,7 @@ A history of one listener is split into 2**K segments. Segment k meets segment k
 shared cross-attention, which keeps what both have in common and loses what only one of them shows;
 the results meet in the same way until one is left. With `pattern_statistics` it also reads how the
 history is distributed as a whole, which the attention's norms would wipe out: what a face is like
-at rest, and how far and how quickly each part of it moves.
+at rest, and how far each part of it moves at which pace.
 """
 
 import torch
@@ -12,12 +12,10 @@ from torch import Tensor, nn
 
 from perreactor_model.networks.attention import FeedForward
 from perreactor_model.networks.config import ModelConfig
+from perreactor_model.networks.paces import NUMBERS, paced
 
 CHANGE_GAIN = 5.0
 """The change from frame to frame is shown per 0.2 s, to weigh about as much as the state."""
-
-STATISTICS = 3
-"""Of each channel of a history: mean, spread, and how much it changes from frame to frame."""
 
 SHRINKAGE = 0.1
 """Of the covariance within people, when patterns begin: there are few histories of each."""
@@ -57,7 +55,7 @@ class PatternEncoder(nn.Module):
             nn.Linear(2 * config.pattern_channels, 2 * size), nn.GELU(), nn.Linear(2 * size, size)
         )
         self.meet = SharedCrossAttention(size, config.feed_forward)
-        told = STATISTICS * config.pattern_channels if config.pattern_statistics else 0
+        told = NUMBERS * config.pattern_channels if config.pattern_statistics else 0
         self.statistics = bool(told)
         self.summarise = nn.Sequential(
             nn.Linear(size, size), nn.GELU(), nn.Linear(size + told, size)
@@ -77,7 +75,7 @@ class PatternEncoder(nn.Module):
         return summary
 
     def features(self, history: Tensor) -> Tensor:
-        """What the summary is a linear function of: (..., d), with statistics (..., d + 3C)."""
+        """What the summary is a linear function of: (..., d), with statistics (..., d + 9C)."""
         segments = 2**self.exponent
         length = history.shape[-2] // segments
         history = history[..., history.shape[-2] - segments * length :, :]
@@ -89,11 +87,7 @@ class PatternEncoder(nn.Module):
             half = 2**level
             x = self.meet(x[..., :half, :, :], x[..., half:, :, :])
         met: Tensor = self.summarise[:2](x.squeeze(-3).mean(dim=-2))
-        if not self.statistics:
-            return met
-        mean = history.mean(dim=-2)
-        spread = (history - mean.unsqueeze(-2)).square().mean(dim=-2).add(1e-8).sqrt()
-        return torch.cat([met, mean, spread, change.abs().mean(dim=-2)], dim=-1)
+        return torch.cat([met, paced(history)], dim=-1) if self.statistics else met
 
     @torch.no_grad()
     def tell_apart(self, histories: Tensor, people: Tensor) -> None:

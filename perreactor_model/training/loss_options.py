@@ -21,9 +21,9 @@ class LossOptions:
     spreads, at which two reactions count as different. kl, affect: regularisers of the authors'
     code (field: 2e-4 and 1). reconstruction: to the nearest fitting reaction; coverage: of each
     fitting reaction to the nearest of the M; energy: score of the M as a distribution; manner: to
-    level, spread and speed of the nearest, in stage 2 of the history, which reconstruction alone
-    flattens. pattern: the pattern encoder is also led to what lets D_A^P know a listener's real
-    reactions. Raises OptionError.
+    level, spread and speed of the nearest, in stage 2 to level and paces of the history, which
+    reconstruction alone flattens. pattern: the pattern encoder is also led to what lets D_A^P know
+    a listener's real reactions. Raises OptionError.
     """
 
     objective: str = "adversarial"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from perreactor_model.contract import AFFECT_SLICE
+from perreactor_model.networks.paces import paced
 from perreactor_model.training.adversarial import clip_mean
 
 SPEED_FRAMES = 5.0
@@ -17,9 +18,6 @@ SPEED_FRAMES = 5.0
 
 LEAST_SPREAD = 0.02
 """In spreads: half a hundredth of an action unit."""
-
-MANNERS = 3
-"""Level, spread and speed of each value."""
 
 PIECES = (8, 32, 128)
 """Frames that are compared together: a nod, a smile, a mood."""
@@ -125,25 +123,25 @@ def manner_of_past(reaction: Tensor, past: Tensor, scale: Tensor, spread: Tensor
 
     What the pattern tells is in it and nothing else, so there is nothing to guess.
     """
-    told = _described_past(past / scale, reaction.shape[-2])
-    made = _described(reaction / scale).mean(dim=1)
+    told = _of_past(past / scale, reaction.shape[-2])
+    made = paced(reaction / scale).mean(dim=1)
     return clip_mean(((made - told) / spread) ** 2)
 
 
 def manner_spread(pasts: Tensor, frames: int, scale: Tensor) -> Tensor:
-    """Standard deviation of level, spread and speed over `pasts` (n, H, 83) of many people, (249,).
+    """Standard deviation of level and paces over `pasts` (n, H, 83) of many people, (747,).
 
     At least `LEAST_SPREAD`: nobody sees finer differences.
     """
-    told = torch.cat([_described_past(part / scale, frames) for part in pasts.split(64)])
-    return told.flatten(1).std(dim=0).clamp(min=LEAST_SPREAD)
+    told = torch.cat([_of_past(part / scale, frames) for part in pasts.split(64)])
+    return told.std(dim=0).clamp(min=LEAST_SPREAD)
 
 
-def _described_past(past: Tensor, frames: int) -> Tensor:
-    """Mean over pieces of `frames`, or the whole where it is shorter: (B, 1, 3C)."""
+def _of_past(past: Tensor, frames: int) -> Tensor:
+    """Mean over pieces of `frames`, or the whole where it is shorter: (B, 9C)."""
     length = min(frames, past.shape[-2])
     pieces = past[:, past.shape[-2] % length :].unflatten(1, (-1, length))
-    return _described(pieces).mean(dim=1)
+    return paced(pieces).mean(dim=1)
 
 
 def _described(faces: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from perreactor_model.bundle import synthetic
 from perreactor_model.contract import (
     AFFECT_SLICE,
     EXPRESSION_SLICE,
+    FRAME_RATE,
     SPEAKER_VECTOR_COUNT,
     attribute_ranges,
 )
@@ -18,6 +19,7 @@ from perreactor_model.networks.checkpoint import CheckpointError, load_checkpoin
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.encoders import FrameEncoder
 from perreactor_model.networks.generator import ReactionGenerator
+from perreactor_model.networks.paces import NUMBERS, paced
 
 IMAGE = ModelConfig(
     feature_size=32, feed_forward=32, window=8, visual_channels=16, image_size=64, beta=0.5
@@ -142,19 +144,50 @@ def people(count: int, channels: int, days: int = 1) -> torch.Tensor:
         return size * (own + torch.rand(count, days, 1, channels, generator=drawn)) / 2
 
     moves = torch.rand(count, days, 64, channels, generator=drawn)
-    return (each(0.1) + each(0.2) * moves).flatten(0, 1)
+    # What differs most is the day, and tells nothing of who it is.
+    day = 0.2 * torch.rand(count, days, 1, 1, generator=drawn)
+    return (each(0.1) + day + each(0.2) * moves).flatten(0, 1)
 
 
 def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
     config = replace(ATTRIBUTES, pattern_statistics=True)
     encoder = networks(config).pattern_encoder
     history = people(1, config.pattern_channels)[0]
-    told = encoder.features(history)[config.feature_size :].unflatten(0, (3, -1))
+    told = encoder.features(history)[config.feature_size :].unflatten(0, (NUMBERS, -1))
     rest = history.mean(dim=0)
     torch.testing.assert_close(told[0], rest)
-    torch.testing.assert_close(told[1], history.std(dim=0, correction=0), atol=1e-4, rtol=0)
     livelier = encoder.features(rest + 2 * (history - rest))[config.feature_size :]
-    torch.testing.assert_close(livelier.unflatten(0, (3, -1))[1:], 2 * told[1:], atol=1e-4, rtol=0)
+    twice = livelier.unflatten(0, (NUMBERS, -1))[1:]
+    torch.testing.assert_close(twice, 2 * told[1:], atol=1e-3, rtol=0)
+
+
+def waves(seconds: float) -> torch.Tensor:
+    """48 s of a value that goes up and down by 1 in so many seconds, (T, 1)."""
+    return torch.sin(torch.arange(1200) / FRAME_RATE * 2 * torch.pi / seconds).unsqueeze(-1)
+
+
+@pytest.mark.parametrize(("seconds", "pace"), [(0.1, 0), (0.4, 1), (1.2, 2), (8.0, 3)])
+def test_each_pace_has_a_number_of_its_own(seconds: float, pace: int) -> None:
+    level, *told = paced(0.3 + waves(seconds)).tolist()
+    assert abs(level - 0.3) < 0.02
+    root, size = told[::2], told[1::2]
+    assert root.index(max(root)) == size.index(max(size)) == pace, "trembling, nod, smile, mood"
+    assert max(root) > 0.5, "the most of its spread, the root of a half"
+
+
+def test_few_large_nods_are_not_many_small_ones() -> None:
+    once, often = torch.zeros(500, 1), 0.5 * waves(0.4)[:500]
+    once[100:225] = waves(0.4)[:125]
+    pace = slice(3, 5)
+    (one, size), (root, mean) = paced(once)[pace], paced(often)[pace]
+    assert one == pytest.approx(float(root), rel=0.1) and size < 0.6 * mean
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 30])
+def test_a_face_at_rest_has_no_pace_however_short_it_is_seen(frames: int) -> None:
+    told = paced(torch.full((2, frames, 3), 0.7)).unflatten(-1, (NUMBERS, 3))
+    torch.testing.assert_close(told[:, 0], torch.full((2, 3), 0.7))
+    assert told[:, 1:].max() < 2e-3
 
 
 @pytest.mark.parametrize("statistics", [False, True])
@@ -162,15 +195,15 @@ def test_patterns_can_begin_by_telling_people_apart(statistics: bool) -> None:
     config = replace(ATTRIBUTES, pattern_statistics=statistics)
     generator = networks(config)
     days = 4
-    met = people(60, config.pattern_channels, days)
+    met = people(120, config.pattern_channels, days)
 
     def alike() -> float:
         """Of people who were not met: how much of a pattern is everybody's."""
-        return float(generator.pattern(met[40 * days :]).mean(dim=0).square().mean())
+        return float(generator.pattern(met[100 * days :]).mean(dim=0).square().mean())
 
     def known() -> float:
         """How often the pattern of a day is nearest to the person's mean of the other days."""
-        pattern = generator.pattern(met[40 * days :]).unflatten(0, (-1, days))
+        pattern = generator.pattern(met[100 * days :]).unflatten(0, (-1, days))
         others = (pattern.sum(dim=1, keepdim=True) - pattern) / (days - 1)
         hits = [
             torch.cdist(pattern[:, day], others[:, day]).argmin(dim=1) == torch.arange(20)
@@ -180,8 +213,8 @@ def test_patterns_can_begin_by_telling_people_apart(statistics: bool) -> None:
 
     assert alike() > 0.9, "random weights: nearly all of a pattern is everybody's"
     before = known()
-    who = torch.arange(40).repeat_interleave(days)
-    generator.pattern_encoder.tell_apart(met[: 40 * days], who)
+    who = torch.arange(100).repeat_interleave(days)
+    generator.pattern_encoder.tell_apart(met[: 100 * days], who)
     assert alike() < 0.3
     assert known() > before
     assert known() > (0.7 if statistics else 0.3)

@@ -1,0 +1,45 @@
+"""How a face moves, in a few numbers for each value: where it rests, and how much it moves at each
+pace. Trembling, nods, smiles and moods differ in little else than in how quickly they come and go.
+
+Movement is told twice, as root mean square and as mean size: few large nods and many small ones
+have the same of the one, and not of the other.
+"""
+
+import torch
+from torch import Tensor, nn
+
+PACES = (3, 9, 27)
+"""Frames over which is averaged: what is lost by the first is trembling, by the second nods, by the
+third most of a smile; the rest is slower."""
+
+NUMBERS = 1 + 2 * (1 + len(PACES))
+"""Level, and two of each pace."""
+
+
+def paced(values: Tensor) -> Tensor:
+    """Of each channel of (..., T, C): level, then root mean square and mean size of what moves at
+    each pace, the quickest first: (..., NUMBERS * C).
+    """
+    level = values.mean(dim=-2)
+    told = [level]
+    for frames in PACES:
+        slower = _averaged(values, frames)
+        told += _sizes(values - slower)
+        values = slower
+    told += _sizes(values - level.unsqueeze(-2))
+    return torch.cat(told, dim=-1)
+
+
+def _averaged(values: Tensor, frames: int) -> Tensor:
+    """Means over `frames`, an odd number, around each frame; both ends are held."""
+    *lead, length, channels = values.shape
+    rows = values.reshape(-1, length, channels).transpose(1, 2)
+    rows = nn.functional.pad(rows, (frames // 2, frames // 2), mode="replicate")
+    rows = nn.functional.avg_pool1d(rows, frames, stride=1)
+    return rows.transpose(1, 2).reshape(*lead, length, channels)
+
+
+def _sizes(moves: Tensor) -> list[Tensor]:
+    # The root of 0 has no slope; a thousandth is no movement.
+    square = moves.square() + 1e-6
+    return [square.mean(dim=-2).sqrt(), square.sqrt().mean(dim=-2)]
