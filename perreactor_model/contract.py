@@ -59,6 +59,11 @@ FACE_EXPRESSION_SLICE = slice(0, 52)
 ROTATION_SLICE = slice(52, 55)
 TRANSLATION_SLICE = slice(55, 58)
 
+# --- What a face analyzer sees in a frame --------------------------------------------------------
+
+OBSERVED = ATTRIBUTES + COEFFICIENTS[ROTATION_SLICE.start :]
+"""25 attributes, rotation, translation: a row of a listener's history; NaN is unknown."""
+
 # --- The 78 audio features ----------------------------------------------------------------------
 
 AUDIO_FEATURE_COUNT = 78

@@ -221,7 +221,7 @@ def _teacher(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stage": record["stage"],
         "steps": record["step"],
-        "held_out_FRCorr": record["score"],
+        "held_out_FRCorr": record.get("score"),
         "corpus": {"key": record["data"], "synthetic": corpus.get("synthetic")},
         "training": _training(record["options"]),
         "checkpoint_sha256": record["sha256"],

@@ -7,19 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from perreactor_model.contract import (
-    ATTRIBUTE_COUNT,
-    ATTRIBUTES,
-    COEFFICIENT_COUNT,
-    COEFFICIENTS,
-    FRAME_RATE,
-    ROTATION_SLICE,
-    TRANSLATION_SLICE,
-)
+from perreactor_model.contract import ATTRIBUTE_COUNT, COEFFICIENT_COUNT, FRAME_RATE, OBSERVED
 from perreactor_model.corpora.recordings import CorpusError, CorpusShapeError, Recording
-
-OBSERVED = ATTRIBUTES + COEFFICIENTS[ROTATION_SLICE.start : TRANSLATION_SLICE.stop]
-"""Columns of what a face analyzer saw: 25 attributes, rotation, translation."""
 
 UNREADABLE = Exception
 """What numpy and scipy raise for files that are cut off or damaged is nearly anything: EOFError,

@@ -17,12 +17,12 @@ from perreactor_model.contract import (
     EXPRESSION_SLICE,
     FACE_EXPRESSION_SLICE,
     FRAME_RATE,
+    OBSERVED,
     ROTATION_SLICE,
     TRANSLATION_SLICE,
     attribute_ranges,
 )
 from perreactor_model.corpora.reading import (
-    OBSERVED,
     contract_frames,
     read_attributes,
     read_audio,

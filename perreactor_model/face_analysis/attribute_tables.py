@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from perreactor_model.contract import ATTRIBUTE_COUNT, ATTRIBUTES, COEFFICIENTS, FRAME_NS
+from perreactor_model.contract import ATTRIBUTE_COUNT, ATTRIBUTES, FRAME_NS, OBSERVED
 from perreactor_model.face_analysis.attribute_files import AttributeFileError, AttributeTrack
 from perreactor_model.face_analysis.observation import Knowledge
 
-POSE_COLUMNS = COEFFICIENTS[-6:]
-COLUMNS = ("seconds", *ATTRIBUTES, *POSE_COLUMNS, "face", "person", "knowledge")
+POSE_COLUMNS = OBSERVED[ATTRIBUTE_COUNT:]
+COLUMNS = ("seconds", *OBSERVED, "face", "person", "knowledge")
 """Headings of our .csv."""
 
 _LETTERS = {Knowledge.UNKNOWN: "u", Knowledge.MEASURED: "m", Knowledge.DERIVED: "d"}

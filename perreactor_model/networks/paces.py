@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 PACES = (3, 9, 27)
-"""Frames over which is averaged: what is lost by the first is trembling, by the second nods, by the
-third most of a smile; the rest is slower."""
+"""Frames, 25 a second, over which is averaged: what the first loses is trembling, what the second
+loses are nods, what the third loses is most of a smile; the rest is slower."""
 
-NUMBERS = 1 + 2 * (1 + len(PACES))
-"""Level, and two of each pace."""
+PER_VALUE = 1 + 2 * (1 + len(PACES))
+"""Numbers that tell of each value: its level, and two of each pace."""
 
 
 def paced(values: Tensor) -> Tensor:
     """Of each channel of (..., T, C): level, then root mean square and mean size of what moves at
-    each pace, the quickest first: (..., NUMBERS * C).
+    each pace, the quickest first: (..., PER_VALUE * C), in the units of `values`.
+
+    Not in the paper. Any length will do, from one frame on.
     """
     level = values.mean(dim=-2)
     told = [level]

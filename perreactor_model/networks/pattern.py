@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from perreactor_model.networks.attention import FeedForward
 from perreactor_model.networks.config import ModelConfig
-from perreactor_model.networks.paces import NUMBERS, paced
+from perreactor_model.networks.paces import PER_VALUE, paced
 
 CHANGE_GAIN = 5.0
 """The change from frame to frame is shown per 0.2 s, to weigh about as much as the state."""
@@ -55,7 +55,7 @@ class PatternEncoder(nn.Module):
             nn.Linear(2 * config.pattern_channels, 2 * size), nn.GELU(), nn.Linear(2 * size, size)
         )
         self.meet = SharedCrossAttention(size, config.feed_forward)
-        told = NUMBERS * config.pattern_channels if config.pattern_statistics else 0
+        told = PER_VALUE * config.pattern_channels if config.pattern_statistics else 0
         self.statistics = bool(told)
         self.summarise = nn.Sequential(
             nn.Linear(size, size), nn.GELU(), nn.Linear(size + told, size)

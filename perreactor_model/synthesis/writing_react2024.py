@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from perreactor_model.contract import ATTRIBUTES, COEFFICIENTS, FRAME_RATE, ROTATION_SLICE
+from perreactor_model.contract import ATTRIBUTES, FRAME_RATE, OBSERVED
 from perreactor_model.synthesis.corpus import SPLITS, Performance, SyntheticCorpus
 from perreactor_model.synthesis.storing import Content
 
@@ -20,8 +20,6 @@ SITE = "SYNTHETIC"
 PERSONS = ("P1", "P2")
 REACT_PICTURE = 256
 """Pixels of each side."""
-
-OBSERVED_NAMES = (*ATTRIBUTES, *COEFFICIENTS[ROTATION_SLICE.start :])
 
 
 def react2024_files(corpus: SyntheticCorpus, performance: Performance) -> Mapping[str, Content]:
@@ -32,7 +30,7 @@ def react2024_files(corpus: SyntheticCorpus, performance: Performance) -> Mappin
         place = _place(performance, person)
         split = performance.split
         files[f"{split}/Emotion/{place}.csv"] = _table(ATTRIBUTES, recorded.attributes)
-        files[f"{split}/Emotion_observed/{place}.csv"] = _table(OBSERVED_NAMES, recorded.observed)
+        files[f"{split}/Emotion_observed/{place}.csv"] = _table(OBSERVED, recorded.observed)
         files[f"{split}/3D_FV_files/{place}.npy"] = recorded.coefficients
         if corpus.plan.video:
             film = corpus.film(performance, role, recorded.movement, REACT_PICTURE, FRAME_RATE)

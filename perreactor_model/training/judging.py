@@ -13,7 +13,7 @@ from perreactor_model.networks.discriminators import (
     AppropriatenessDiscriminator,
     RealismDiscriminator,
 )
-from perreactor_model.networks.paces import NUMBERS
+from perreactor_model.networks.paces import PER_VALUE
 from perreactor_model.networks.scales import face_scale
 from perreactor_model.training.adversarial import (
     clip_mean,
@@ -60,7 +60,7 @@ class Judges(nn.Module):
         self.losses, self.options = losses, options
         self.register_buffer("scale", face_scale(), persistent=False)
         # How people differ; 1 until somebody has measured it (`meet`). Kept with the weights.
-        self.register_buffer("manner_spread", torch.ones(NUMBERS * SPEAKER_VECTOR_COUNT))
+        self.register_buffer("manner_spread", torch.ones(PER_VALUE * SPEAKER_VECTOR_COUNT))
         self.realism = RealismDiscriminator(options.size) if losses.judged_for_realism else None
         self.appropriateness = (
             AppropriatenessDiscriminator(

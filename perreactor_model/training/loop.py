@@ -259,6 +259,8 @@ class Run:
         training = content["training"]
         self.stepper.load(training, content["state_dict"])
         self.step, self.best = training["step"], training["best"]
+        if training["score"] is not None:
+            self._scored = self.step, training["score"]
         self._watch.load(training["watch"])
         torch.set_rng_state(training["random"])
         if self._fabric.device.type == "cuda" and training["random_cuda"] is not None:

@@ -19,7 +19,7 @@ from perreactor_model.networks.checkpoint import CheckpointError, load_checkpoin
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.encoders import FrameEncoder
 from perreactor_model.networks.generator import ReactionGenerator
-from perreactor_model.networks.paces import NUMBERS, paced
+from perreactor_model.networks.paces import PER_VALUE, paced
 
 IMAGE = ModelConfig(
     feature_size=32, feed_forward=32, window=8, visual_channels=16, image_size=64, beta=0.5
@@ -153,11 +153,11 @@ def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
     config = replace(ATTRIBUTES, pattern_statistics=True)
     encoder = networks(config).pattern_encoder
     history = people(1, config.pattern_channels)[0]
-    told = encoder.features(history)[config.feature_size :].unflatten(0, (NUMBERS, -1))
+    told = encoder.features(history)[config.feature_size :].unflatten(0, (PER_VALUE, -1))
     rest = history.mean(dim=0)
     torch.testing.assert_close(told[0], rest)
     livelier = encoder.features(rest + 2 * (history - rest))[config.feature_size :]
-    twice = livelier.unflatten(0, (NUMBERS, -1))[1:]
+    twice = livelier.unflatten(0, (PER_VALUE, -1))[1:]
     torch.testing.assert_close(twice, 2 * told[1:], atol=1e-3, rtol=0)
 
 
@@ -185,7 +185,7 @@ def test_few_large_nods_are_not_many_small_ones() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 30])
 def test_a_face_at_rest_has_no_pace_however_short_it_is_seen(frames: int) -> None:
-    told = paced(torch.full((2, frames, 3), 0.7)).unflatten(-1, (NUMBERS, 3))
+    told = paced(torch.full((2, frames, 3), 0.7)).unflatten(-1, (PER_VALUE, 3))
     torch.testing.assert_close(told[:, 0], torch.full((2, 3), 0.7))
     assert told[:, 1:].max() < 2e-3
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from perreactor_model.networks.paces import NUMBERS
+from perreactor_model.networks.paces import PER_VALUE
 from perreactor_model.networks.scales import face_scale
 from perreactor_model.training.adversarial import (
     clip_mean,
@@ -209,7 +209,7 @@ def test_manner_goes_to_the_nearest_reaction_and_never_to_padding() -> None:
     torch.testing.assert_close(manner(made, real, far, ONE), torch.tensor(0.81 / 3))
 
 
-MANNERS = torch.ones(NUMBERS * 83)
+MANNERS = torch.ones(PER_VALUE * 83)
 
 
 def test_the_manner_of_a_past_is_that_of_pieces_as_long_as_a_reaction() -> None:
@@ -236,7 +236,7 @@ def test_somebody_elses_manner_is_about_1_away_whatever_is_measured() -> None:
     own = torch.rand(400, 1, 83, generator=drawn) + torch.rand(400, 1, 83, generator=drawn)
     past = size * own * torch.rand(400, 40, 83, generator=drawn)
     spread = manner_spread(past, 40, ONE)
-    assert spread.shape == (NUMBERS * 83,)
+    assert spread.shape == (PER_VALUE * 83,)
     twice = manner_of_past(past.roll(1, dims=0)[:, None], past, ONE, spread)
     # Two people are the square root of two spreads apart.
     torch.testing.assert_close(twice, torch.tensor(2.0), atol=0.1, rtol=0)

@@ -243,6 +243,16 @@ def test_the_best_checkpoint_is_the_one_with_the_best_score(
     assert best["score"] == best["best"]
     last = read_checkpoint(tmp_path / "last.ckpt")["training"]
     assert last["score"] == pytest.approx(scores[8], abs=1e-6), "of its own weights, not the best's"
+    train("gag", noise, tmp_path, "loop.steps=8", *words)
+    again = read_checkpoint(tmp_path / "last.ckpt")["training"]
+    assert again["score"] == last["score"], "a finished run that is resumed forgets nothing"
+
+
+def test_a_checkpoint_of_a_step_that_was_not_scored_claims_no_score(
+    noise: PreparedCorpus, tmp_path: Path
+) -> None:
+    train("gag", noise, tmp_path, "loop.steps=2", "loop.validate=0")
+    assert read_checkpoint(tmp_path / "last.ckpt")["training"]["score"] is None
 
 
 def test_tensorboard_gets_curves_histograms_and_faces(
