@@ -32,6 +32,7 @@ def measure(bundle: Bundle, repeats: int = 250) -> dict[str, Any]:
         "bundle": bundle.model_id,
         "visual_input": bundle.config.visual_input,
         "decoder": bundle.config.decoder,
+        "feature_size": bundle.config.feature_size,
         "cores": cores,
         "budget_ms": BUDGET_MS,
         "robots": {str(count): row for count, row in rows.items()},

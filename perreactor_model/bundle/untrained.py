@@ -1,7 +1,8 @@
 """Untrained bundles: seeded weights that move like a face and mean nothing.
 
-They let everything around the networks be built, shown and measured before there is training. The
-same configuration and seed give the same bytes on one machine and build.
+They let everything around the networks be tested before there is training, and measured at sizes
+for which nobody has trained any. The same configuration and seed give the same bytes on one machine
+and build.
 """
 
 from dataclasses import replace
@@ -38,7 +39,7 @@ PATTERN_WEIGHT = 3.0
 
 
 def untrained_config(visual_input: str = "face_image", decoder: str = "aligned") -> ModelConfig:
-    """The configuration of the bundles that are shipped."""
+    """Networks of the default size, which is larger than that of the shipped bundles."""
     return ModelConfig(visual_input=visual_input, decoder=decoder, beta=PATTERN_WEIGHT)
 
 

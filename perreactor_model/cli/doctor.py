@@ -265,7 +265,7 @@ def check_bundles(asked_for: str | None = None) -> Iterator[Finding]:
     """Verify the bundle asked for, or every one that is found, and start its networks."""
     names = [asked_for] if asked_for else known_bundles()
     if not names:
-        advice = "make bundle, or set PERREACTOR_BUNDLES to a folder of bundles"
+        advice = "install perreactor again, or set PERREACTOR_BUNDLES to a folder of bundles"
         yield Finding("bundle", WRONG, "none found", advice)
     for name in names:
         yield _check_bundle(name)
@@ -276,7 +276,7 @@ def _check_bundle(name: str) -> Finding:
     try:
         bundle = Bundle.load(name)
     except BundleError as error:
-        return Finding(part, WRONG, str(error), "make bundle, or restore its files")
+        return Finding(part, WRONG, str(error), "restore its files, or make it anew")
     found = f"{bundle.model_id}, {bundle.config.visual_input}, "
     try:
         from perreactor_model.streaming.runtime import load_graph

@@ -58,7 +58,9 @@ COMMANDS = {
     "evaluate": Command(
         "perreactor_model.cli.evaluate", "score a trained model as the paper's tables do"
     ),
-    "bundle": Command("perreactor_model.cli.bundle", "make the untrained bundles"),
+    "bundle": Command(
+        "perreactor_model.cli.bundle", "make untrained bundles, to test and bench with"
+    ),
     "bench": Command("perreactor_model.cli.bench", "measure speed, latency and memory"),
     "doctor": Command("perreactor_model.cli.doctor", "check the installation, say what is wrong"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
+from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.contract import FRAME_NS
 from perreactor_ros.bringup.launcher import Launcher
 from perreactor_ros.bringup.options import BringupOptions
 from perreactor_ros.bringup.processes import process_list
 from perreactor_ros.messages import nanoseconds
 from perreactor_ros.msg import AudioChunk, FacialReaction
+from perreactor_ros.parameters import default_of
 from perreactor_ros.qos import AUDIO_IN, REACTION
 
 _NS = 1_000_000_000
@@ -31,6 +33,17 @@ _KEPT_CHUNKS = 200
 def demo_video() -> Path:
     """The installed video of the demo's speaker."""
     return Path(get_package_share_directory("perreactor_ros")) / "speaker" / "speaker.mp4"
+
+
+def bundle_to_run(given: str | None) -> Bundle:
+    """The bundle of that name or folder, or the one that the nodes load by default."""
+    return Bundle.load(given or default_of("bundle"))
+
+
+def listeners(bundle: Bundle, count: int) -> dict[str, str]:
+    """Profiles of so many robots by name: the bundle's own in turn, generic where it has none."""
+    own = sorted(path.stem for path in bundle.profiles_path.glob("*.json")) or ["generic"]
+    return {f"robot_{number}": own[number % len(own)] for number in range(count)}
 
 
 @dataclass
@@ -53,21 +66,30 @@ class Seen:
 
 
 class ObservedGraph:
-    """Starts the processes of a bringup and watches reactions: `with ObservedGraph(...) as graph`.
+    """A bringup of some robots with the demo's speaker: `with ObservedGraph(...) as graph`.
+
+    `robots` are names and profiles; the reactions of those that are `watched` (default: all) count.
 
     Latency *from the stamp* is what the message says: publication minus stamp of the speaker frame.
     Latency *from arrival* counts from the moment the last sample that the frame needs (the sound up
     to the frame's end) was received by this observer until the reaction was.
     """
 
-    def __init__(self, arguments: dict[str, str], watched: tuple[str, ...]) -> None:
+    def __init__(
+        self, bundle: Bundle, robots: Mapping[str, str], watched: Sequence[str] = ()
+    ) -> None:
+        arguments = {
+            "video": str(demo_video()),
+            "bundle": str(bundle.path),
+            "robots": ",".join(f"{name}:{profile}" for name, profile in robots.items()),
+        }
         self.launcher = Launcher(
             process_list(BringupOptions.from_text(arguments)), output=sys.stderr
         )
         self.seen: dict[str, Seen] = defaultdict(Seen)
         self._context = Context()
         self._chunks: dict[int, int] = {}
-        self._watched = watched
+        self._watched = tuple(watched) or tuple(robots)
 
     def __enter__(self) -> ObservedGraph:
         rclpy.init(context=self._context)

@@ -1,36 +1,40 @@
 """Many robots in the whole graph: does every one get 25 reactions a second?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from perreactor_model.bench.timing import summary
+from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.contract import COEFFICIENT_COUNT, FRAME_NS, neutral_attributes
 from perreactor_model.streaming.frames import SpeakerFrame
-from perreactor_ros.bench.observed_graph import ObservedGraph, demo_video
+from perreactor_ros.bench.observed_graph import ObservedGraph, listeners
 from perreactor_ros.messages import behaviour_message
 from perreactor_ros.msg import SpeakerBehaviour
 from perreactor_ros.qos import BEHAVIOUR
 
 WARM_UP_SECONDS = 5.0
-_PROFILES = ("warm", "lively", "reserved", "stoic")
 
-CASES = (("untrained_facial_attributes", 32), ("untrained_face_image", 8))
-"""Bundle and number of robots."""
+ROBOTS = {"facial_attributes": 32, "face_image": 8}
+"""How many robots listen, by what the bundle sees."""
 
 
-def measure(seconds: float | None = None) -> dict[str, Any]:
-    """Both cases for `seconds` each (default 20); one robot in the crowd is watched."""
+def measure(seconds: float | None, bundles: Sequence[Bundle]) -> dict[str, Any]:
+    """Each bundle for `seconds` (None: 20); one robot in the crowd is watched."""
     seconds = 20.0 if seconds is None else seconds
-    return {f"{bundle} x {count}": _crowd(bundle, count, seconds) for bundle, count in CASES}
+    counts = [ROBOTS[bundle.config.visual_input] for bundle in bundles]
+    return {
+        f"{bundle.name} x {count}": _crowd(bundle, count, seconds)
+        for bundle, count in zip(bundles, counts, strict=True)
+    }
 
 
-def _crowd(bundle: str, count: int, seconds: float) -> dict[str, Any]:
-    robots = [f"robot_{number}:{_PROFILES[number % 4]}" for number in range(count)]
-    arguments = {"video": str(demo_video()), "bundle": bundle, "robots": ",".join(robots)}
-    last = f"robot_{count - 1}"
-    with ObservedGraph(arguments, (last,)) as graph:
-        if bundle.endswith("facial_attributes"):
+def _crowd(bundle: Bundle, count: int, seconds: float) -> dict[str, Any]:
+    robots = listeners(bundle, count)
+    last = list(robots)[-1]
+    with ObservedGraph(bundle, robots, (last,)) as graph:
+        if bundle.config.visual_input == "facial_attributes":
             _publish_attributes(graph)
         graph.wait_for_reactions()
         graph.watch(WARM_UP_SECONDS)

@@ -4,24 +4,25 @@ import statistics
 import sys
 from typing import Any
 
-from perreactor_ros.bench.observed_graph import ObservedGraph, demo_video
+from perreactor_ros.bench.observed_graph import ObservedGraph, bundle_to_run, listeners
 
 PROCESSES = ("perception", "reactor", "player")
 _INTERVAL = 5.0
 _SHARE = 0.2
 
 
-def measure(seconds: float | None = None) -> dict[str, Any]:
+def measure(seconds: float | None = None, bundle: str | None = None) -> dict[str, Any]:
     """Resident memory of each process over `seconds` (default 600), two robots.
 
     Growth compares the median of the last fifth with that of the first fifth after half a minute
-    (a twentieth of shorter runs) of warming up.
+    (a twentieth of shorter runs) of warming up. `bundle` is a name or folder, by default that of
+    the nodes.
     """
     seconds = 600.0 if seconds is None else seconds
-    robots = ("robot_a", "robot_b")
-    arguments = {"video": str(demo_video()), "robots": "robot_a:warm,robot_b:stoic"}
+    loaded = bundle_to_run(bundle)
+    robots = listeners(loaded, 2)
     memory: dict[str, list[float]] = {name: [] for name in PROCESSES}
-    with ObservedGraph(arguments, robots) as graph:
+    with ObservedGraph(loaded, robots) as graph:
         first_reaction = graph.wait_for_reactions()
         graph.watch(min(30.0, seconds / 20))
         for name in robots:
@@ -34,6 +35,7 @@ def measure(seconds: float | None = None) -> dict[str, Any]:
         missing = sum(graph.seen[name].missing for name in robots)
         reactions = sum(len(graph.seen[name].frames) for name in robots)
     return {
+        "bundle": loaded.model_id,
         "seconds": seconds,
         "start_to_first_reaction_s": round(first_reaction, 2),
         "reactions": reactions,

@@ -1,23 +1,28 @@
 """An untrained bundle means nothing, but it is alive, repeatable and says what it is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
-from perreactor_model.bundle import synthetic
+from perreactor_model.bundle import synthetic, untrained
 from perreactor_model.bundle.calibration import synthetic_tokens
-from perreactor_model.bundle.manifest import Bundle, known_bundles
+from perreactor_model.bundle.manifest import Bundle
 from perreactor_model.bundle.untrained import (
     listener_histories,
     untrained_generator,
 )
+from perreactor_model.cli.main import main
 from perreactor_model.contract import ACTION_UNIT_SLICE, ROTATION_SLICE, attribute_ranges
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.export import export_graph
 from perreactor_model.networks.generator import ReactionGenerator
+
+BUNDLES = Path(__file__).resolve().parents[2] / "resource" / "bundles"
 
 CONFIG = ModelConfig(
     feature_size=64, window=64, visual_input="facial_attributes", beta=3.0, visual_channels=16
@@ -118,17 +123,62 @@ def test_drawn_faces_change_where_they_say() -> None:
     assert faces.mouth.std() > 0.1 and faces.brow.std() > 0.1
 
 
-def test_the_shipped_bundles_are_whole_and_small() -> None:
-    assert {"untrained_face_image", "untrained_facial_attributes"} <= set(known_bundles())
-    total = 0
-    for name in ("untrained_face_image", "untrained_facial_attributes"):
-        bundle = Bundle.load(name)
-        assert not bundle.trained and bundle.config.decoder == "aligned"
-        assert sorted(path.stem for path in bundle.profiles_path.glob("*.json")) == [
-            "lively",
-            "reserved",
-            "stoic",
-            "warm",
-        ]
-        total += sum(path.stat().st_size for path in bundle.path.rglob("*") if path.is_file())
-    assert total < 15_000_000
+def test_the_command_makes_one_bundle_for_each_input_in_the_current_folder(
+    made_by_command: Callable[..., list[tuple[Path, ModelConfig, int]]],
+) -> None:
+    made = made_by_command()
+    assert [(folder, config.visual_input) for folder, config, _ in made] == [
+        (Path("untrained_face_image"), "face_image"),
+        (Path("untrained_facial_attributes"), "facial_attributes"),
+    ]
+    (only,) = made_by_command("--visual-input", "facial_attributes", "--seed", "3")
+    assert (only[0], only[2]) == (Path("untrained_facial_attributes"), 3)
+
+
+def test_the_command_makes_one_bundle_in_the_folder_that_it_is_told(
+    made_by_command: Callable[..., list[tuple[Path, ModelConfig, int]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    ((made, config, _),) = made_by_command("--out", str(folder), "--decoder", "paper")
+    assert made == folder
+    assert (config.visual_input, config.decoder) == ("face_image", "paper")
+
+
+@pytest.fixture
+def made_by_command(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[tuple[Path, ModelConfig, int]]]:
+    """Folders, configurations and seeds of what `perreactor bundle` would make."""
+    made: list[tuple[Path, ModelConfig, int]] = []
+
+    def make(folder: Path, config: ModelConfig, seed: int) -> Bundle:
+        made.append((folder, config, seed))
+        return tiny_bundle
+
+    def run(*words: str) -> list[tuple[Path, ModelConfig, int]]:
+        made.clear()
+        assert main(["bundle", *words]) == 0
+        return list(made)
+
+    monkeypatch.setattr(untrained, "make_untrained_bundle", make)
+    return run
+
+
+def test_a_made_bundle_says_that_it_is_untrained_and_has_four_profiles(tiny_bundle: Bundle) -> None:
+    assert not tiny_bundle.trained and tiny_bundle.config.decoder == "aligned"
+    profiles = sorted(path.stem for path in tiny_bundle.profiles_path.glob("*.json"))
+    assert profiles == ["lively", "reserved", "stoic", "warm"]
+
+
+def test_the_default_size_is_that_of_the_networks_default() -> None:
+    for visual_input in ("face_image", "facial_attributes"):
+        config = untrained.untrained_config(visual_input)
+        assert config == ModelConfig(visual_input=visual_input, beta=config.beta)
+
+
+def test_what_is_shipped_is_trained_and_small() -> None:
+    folders = [path for path in BUNDLES.iterdir() if path.is_dir()]
+    assert {path.name for path in folders} == {"demo_attributes", "demo_face_image"}
+    assert all(Bundle.load(path).trained for path in folders)
+    files = (path for path in BUNDLES.rglob("*") if path.is_file())
+    assert sum(path.stat().st_size for path in files) < 5_000_000
