@@ -12,7 +12,7 @@ from perreactor_model.face_analysis.observation import FaceObservation, Knowledg
 from perreactor_model.streaming.perceiver import Perceiver
 from perreactor_model.vision.detector import FaceBox
 
-ROOT = Path(__file__).resolve().parents[2]
+BUNDLES = Path(__file__).resolve().parents[2] / "resource" / "bundles"
 START = 10**9
 SILENCE = np.zeros(640, np.float32)
 
@@ -59,9 +59,9 @@ def picture(level: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def bundles() -> dict[str, Bundle]:
-    names = ("face_image", "facial_attributes")
     return {
-        name: Bundle.load(ROOT / "resource" / "bundles" / f"untrained_{name}") for name in names
+        "face_image": Bundle.load(BUNDLES / "demo_face_image"),
+        "facial_attributes": Bundle.load(BUNDLES / "demo_attributes"),
     }
 
 

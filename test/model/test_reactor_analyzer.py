@@ -12,7 +12,7 @@ from perreactor_model.contract import FRAME_NS
 from perreactor_model.face_analysis import choice
 
 BUNDLES = Path(__file__).resolve().parents[2] / "resource" / "bundles"
-ATTRIBUTES = BUNDLES / "untrained_facial_attributes"
+ATTRIBUTES = BUNDLES / "demo_attributes"
 SILENCE = np.zeros(640, np.float32)
 
 

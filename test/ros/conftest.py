@@ -11,8 +11,9 @@ Fixtures:
   details. At the end every process that still runs is killed.
 - `speaker` (a test): a function that makes a `live_graph.Speaker`: camera and microphone.
 - `behaviour` (a test): a function that makes a `live_graph.Behaviour`: perception.
-- `bundle` (a session): the folder of the small untrained bundle with attributes as visual input.
-- `face_bundle` (a session): the same with face images as visual input.
+- `bundle` (a session): the folder of the shipped bundle with attributes as visual input.
+- `face_bundle` (a session): that of the shipped one with face images as visual input.
+- `untrained_bundle` (a session): that of a tiny seeded one with attributes; it needs torch.
 - `hang_up_counts` (a test): processes that the test starts heed SIGHUP, also under `nohup`.
 - `workspace` (a session): the prefix of the built package, with `lib/perreactor_ros/<executable>`.
 
@@ -28,7 +29,7 @@ from pathlib import Path
 
 import pytest
 
-from perreactor_model.bundle.manifest import find_bundle
+from perreactor_model.bundle.manifest import DEFAULT_BUNDLE, find_bundle
 
 REPOSITORY = Path(__file__).parents[2]
 HAS_ROS = importlib.util.find_spec("rclpy") is not None
@@ -77,12 +78,25 @@ def behaviour(graph, bundle: Path) -> Callable:
 
 @pytest.fixture(scope="session")
 def bundle() -> Path:
-    return find_bundle("untrained_facial_attributes")
+    return find_bundle(DEFAULT_BUNDLE)
 
 
 @pytest.fixture(scope="session")
 def face_bundle() -> Path:
-    return find_bundle("untrained_face_image")
+    return find_bundle("demo_face_image")
+
+
+@pytest.fixture(scope="session")
+def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torch", reason="making a bundle needs torch")
+    from perreactor_model.bundle.untrained import make_untrained_bundle
+    from perreactor_model.networks.config import ModelConfig
+
+    folder = tmp_path_factory.mktemp("bundles") / "untrained"
+    config = ModelConfig(
+        feature_size=32, feed_forward=32, window=16, visual_input="facial_attributes"
+    )
+    return make_untrained_bundle(folder, config).path
 
 
 @pytest.fixture

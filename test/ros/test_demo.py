@@ -107,15 +107,15 @@ def test_a_wrong_robot_or_length_is_refused(demo):
 
 
 @pytest.mark.slow
-def test_two_robots_react_live_and_the_recording_shows_them(demo, tmp_path: Path, face_bundle):
-    process = demo(*("--seconds", 30, "--out", tmp_path / "out", "--bundle", face_bundle, "--json"))
+def test_two_robots_react_live_and_the_recording_shows_them(demo, tmp_path: Path):
+    process = demo("--seconds", 30, "--out", tmp_path / "out", "--json")
     assert process.wait() == 0, process.output
     assert process.says("robot_a +warm .* Hz")
     assert process.says("robot_b +stoic .* Hz")
-    assert process.says("UNTRAINED")
+    assert not process.says("UNTRAINED")
     assert not process.says("Traceback")
     result = json.loads(process.output.splitlines()[-1])
-    assert result["trained"] is False
+    assert result["trained"] is True
     findings = {finding["question"]: finding["passed"] for finding in result["liveness"]}
     assert findings == {
         "robot_a moves without jumps": True,
@@ -126,6 +126,15 @@ def test_two_robots_react_live_and_the_recording_shows_them(demo, tmp_path: Path
     recording = probe(tmp_path / "out" / "demo.mp4")
     assert recording.width > recording.height
     assert recording.duration > 10
+
+
+@pytest.mark.slow
+def test_untrained_weights_are_told_of_aloud(demo, tmp_path: Path, untrained_bundle):
+    given = ("--bundle", untrained_bundle, "--out", tmp_path / "out")
+    process = demo("--seconds", 1, "--json", *given)
+    assert process.wait() == 0, process.output
+    assert process.says("UNTRAINED")
+    assert json.loads(process.output.splitlines()[-1])["trained"] is False
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from live_graph import FRAME_NS, _Ticking, stamp_of
 from perreactor_ros.msg import FacialReaction
 from sensor_msgs.msg import Image
 
+from perreactor_model.bundle.manifest import MANIFEST_NAME, read_manifest
 from perreactor_model.contract import ACTION_UNITS
 from perreactor_model.media.face_panels import SPEAKER_WIDTH, view_size
 from perreactor_model.media.video import probe, read_pictures
@@ -57,6 +58,11 @@ def panel_of(message: Image, number: int, robots: int = 2) -> np.ndarray:
     width = (message.width - SPEAKER_WIDTH) // robots
     left = SPEAKER_WIDTH + number * width
     return pixels_of(message)[:400, left + 4 : left + width - 4].astype(int)
+
+
+def bottom_of(view: Image) -> float:
+    """How much there is to see where the caption stands, at the speaker's lower edge."""
+    return float(pixels_of(view)[-30:, :400].std())
 
 
 def test_the_speaker_shown_is_the_one_that_the_robots_answer(graph):
@@ -136,12 +142,17 @@ def test_the_caption_is_a_parameter(graph):
     graph.start("face_view", {"robots": "robot_a"})
     graph.wait_until(lambda: views, "a view")
 
-    def edge(view: Image) -> float:
-        return float(pixels_of(view)[-30:, :400].std())
-
-    assert edge(views[-1]) < 1
+    assert bottom_of(views[-1]) < 1
     assert graph.set_parameter("face_view", "caption", "untrained weights").successful
-    graph.wait_for(views, lambda view: edge(view) > 5, "the caption")
+    graph.wait_for(views, lambda view: bottom_of(view) > 5, "the caption")
+
+
+def test_a_bundle_that_is_untrained_is_captioned_as_such(graph, untrained_bundle):
+    views = graph.collect(Image, "face_view")
+    manifest = read_manifest(untrained_bundle / MANIFEST_NAME)
+    Conversation(graph, robots=("robot_a",), model_id=manifest.model_id)
+    graph.start("face_view", {"robots": "robot_a", "bundle": str(untrained_bundle)})
+    graph.wait_for(views, lambda view: bottom_of(view) > 5, "the caption")
 
 
 def test_a_recording_must_be_an_mp4_file(graph, tmp_path):

@@ -86,6 +86,17 @@ def test_a_missing_bundle_fails_to_configure_until_it_is_there(graph, bundle, ex
     assert "Traceback" not in process.output
 
 
+@pytest.mark.parametrize("executable", ["reactor", "perception"])
+def test_an_untrained_bundle_is_warned_of(graph, untrained_bundle, executable):
+    process = graph.start(executable, {"bundle": str(untrained_bundle)})
+    process.wait_for_line("WARN.*is untrained: judge liveness, not sense")
+
+
+def test_a_bundle_that_knows_no_real_cameras_is_warned_of(graph, face_bundle):
+    process = graph.start("perception", {"bundle": str(face_bundle)})
+    process.wait_for_line("WARN.*real cameras are out of its domain")
+
+
 def test_one_robot_sleeps_while_the_other_goes_on(graph, bundle, behaviour):
     graph.start("reactor", {"bundle": str(bundle), "robots": "robot_a:warm,robot_b:stoic"})
     one = graph.collect(FacialReaction, "robot_a/reaction")

@@ -69,7 +69,7 @@ def test_every_parameter_that_is_passed_has_a_default_in_the_parameter_file(work
     known = set(yaml.safe_load(path.read_text())["/**"]["ros__parameters"]) | {"use_sim_time"}
     arguments = {
         "robots": "a",
-        "bundle": "untrained_face_image",
+        "bundle": "demo_face_image",
         "device": "cpu",
         "analyzer": "none",
         "autostart": "true",
@@ -150,14 +150,14 @@ def test_perception_is_told_no_type_of_sound_that_is_not_installed(tmp_path: Pat
     assert "AudioDataStamped is not installed here" in told[0]
 
 
-def test_a_bag_of_encoded_behaviour_needs_no_perception(bundle: Path, tmp_path: Path):
-    manifest = read_manifest(bundle / "bundle.json")
+def test_a_bag_of_encoded_behaviour_needs_no_perception(face_bundle: Path, tmp_path: Path):
+    manifest = read_manifest(face_bundle / "bundle.json")
     message = SpeakerBehaviour(model_id=manifest.model_id)
     message.token = [0.0] * manifest.model.feature_size
     bag = write_bag(tmp_path / "bag", [("/speaker/behaviour", message, BEGIN_NS)])
-    assert list(_specs(bag=str(bag), bundle=str(bundle))) == ["reactor", "bag_player"]
+    assert list(_specs(bag=str(bag), bundle=str(face_bundle))) == ["reactor", "bag_player"]
     file = tmp_path / "mine.yaml"
-    file.write_text(f"/**: {{ros__parameters: {{bundle: {bundle}}}}}")
+    file.write_text(f"/**: {{ros__parameters: {{bundle: {face_bundle}}}}}")
     assert list(_specs(bag=str(bag), params_file=str(file))) == ["reactor", "bag_player"]
     with pytest.raises(BringupError, match="bag: .*of no use to bundle 'demo_attributes"):
         _specs(bag=str(bag))

@@ -49,9 +49,9 @@ def test_the_state_is_there_for_whoever_comes_later(graph, reactor, bundle):
     assert state.lifecycle == ReactorState.ACTIVE
     assert state.robot == "robot_a"
     assert {"generic", "neutral", "warm", "stoic"} <= set(state.known_profiles)
-    assert state.model_id.startswith("untrained_facial_attributes-")
+    assert state.model_id.startswith("demo_attributes-")
     assert state.provider == "CPUExecutionProvider"
-    assert (state.window, state.step) == (256, 1)
+    assert (state.window, state.step) == (128, 1)
 
 
 def test_parameters_of_the_process_are_shown_read_only(graph, reactor, bundle):

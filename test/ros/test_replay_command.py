@@ -242,7 +242,7 @@ def test_a_bag_without_a_speaker_says_what_it_holds_and_leaves_nothing(replay, t
 def test_behaviour_of_another_bundle_names_the_bundle_to_use(replay, face_bundle, tmp_path, capsys):
     bag = write_bag(tmp_path / "private", private(Bundle.load(face_bundle), 10))
     assert replay(bag) == 2
-    assert "--bundle untrained_face_image" in capsys.readouterr().err
+    assert "--bundle demo_face_image" in capsys.readouterr().err
 
 
 def test_an_unknown_topic_profile_or_number_of_samples_is_refused(replay, talk, tmp_path, capsys):
@@ -415,7 +415,7 @@ def test_several_real_listeners_are_scored_only_when_one_is_named(loaded, tmp_pa
 
 def test_a_robots_own_reactions_are_no_real_ones(loaded, tmp_path):
     said = real_face(0)
-    said.model_id = "untrained_facial_attributes-123456789abc"
+    said.model_id = "demo_attributes-123456789abc"
     bag = write_bag(tmp_path / "live", [*conversation(3, real=False), ("/r/reaction", said, 1)])
     assert sources(bag, loaded).real == ()
 
