@@ -1,6 +1,6 @@
 # perreactor: `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bundle weights clean
+.PHONY: help setup demo test weights clean
 
 # Which interpreter makes .venv; where torch comes from; what pytest is given.
 export PYTHON TORCH_INDEX VIDEO DEMO_SECONDS
@@ -29,10 +29,6 @@ test: ## set up everything, check style and types, run all tests
 	bootstrap/run ruff format --check .
 	bootstrap/run mypy
 	bootstrap/run pytest $(PYTEST_APART) $(PYTEST_ARGS)
-
-bundle: ## make the untrained bundles anew (needs torch)
-	@bootstrap/prepare.sh bundle
-	bootstrap/run perreactor bundle
 
 weights: ## train the demo's bundles from nothing (resumable; best on a GPU)
 	@bootstrap/prepare.sh bundle
