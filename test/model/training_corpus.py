@@ -1,6 +1,7 @@
 """A prepared corpus of seeded noise, and options of runs on it that take seconds."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,21 +35,27 @@ def make_noise_corpus(
     pixels: int = 0,
     features: int = 0,
     encoder: Path | None = None,
+    manners: float = 0.0,
 ) -> PreparedCorpus:
     """Every listener hears every session's script; a reaction fits the speakers of its session.
 
     Recording 2k speaks and 2k + 1 listens in pair k; pair k is session k % sessions of listener
     k // sessions. `pixels` gives every recording pictures of that size, `features` so many
-    features of a face.
+    features of a face. `manners` sets listeners apart: how often units show, and what affects rest
+    at, are moved by at most so many standard deviations.
     """
     described = {}
     for number, name in enumerate(splits):
         draw = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, number))))
+        people = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, number, 1))))
+        own = manners * people.uniform(-1, 1, (listeners, 2))
         recordings = []
         for pair in range(listeners * sessions):
             who, session = divmod(pair, sessions)
-            for identity in (f"speaker {pair}", f"listener {who}"):
-                recordings.append(_recording(draw, identity, session, frames, pixels, features))
+            for identity, manner in ((f"speaker {pair}", (0, 0)), (f"listener {who}", own[who])):
+                recordings.append(
+                    _recording(draw, identity, session, frames, pixels, features, manner)
+                )
         told = np.arange(listeners * sessions) % sessions
         pairs = np.arange(2 * len(told)).reshape(-1, 2)
         described[name] = write_split(
@@ -66,11 +73,12 @@ def _recording(
     frames: int,
     pixels: int,
     features: int,
+    manner: Sequence[float],
 ) -> PreparedRecording:
-    units = _wandering(draw, frames, 15) > 0.5
+    units = _wandering(draw, frames, 15) + np.float32(manner[0]) > 0.5
     expressions = np.exp(2 * _wandering(draw, frames, 8))
     expressions /= expressions.sum(axis=1, keepdims=True)
-    affects = np.tanh(_wandering(draw, frames, 2))
+    affects = np.tanh(_wandering(draw, frames, 2) + np.float32(manner[1]))
     attributes = np.concatenate([units, affects, expressions], axis=1).astype(np.float32)
     coefficients = 0.2 * _wandering(draw, frames, 58)
     observed = np.concatenate([attributes, coefficients[:, 52:]], axis=1)
