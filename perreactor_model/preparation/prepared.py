@@ -225,7 +225,10 @@ def open_prepared(folder: Path | str) -> PreparedCorpus:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise PreparedError(f"{folder} holds no prepared corpus (no {PREPARED_NAME})") from None
+        raise PreparedError(
+            f"{folder} holds no prepared corpus (no {PREPARED_NAME}): `perreactor prepare` makes "
+            "one of recordings"
+        ) from None
     except (OSError, ValueError) as error:
         raise PreparedError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("perreactor_prepared") != PREPARED_FORMAT:
