@@ -134,3 +134,16 @@ def test_shared_memory_holds_a_camera_image() -> None:
     profile = ElementTree.parse(ROOT / "resource" / "fastdds.xml").getroot()
     size = int(next(e.text for e in profile.iter() if e.tag.endswith("segment_size")))
     assert size >= 4 * 640 * 480 * 3
+
+
+def test_the_installed_command_may_start_processes(tmp_path: Path) -> None:
+    """They import the program's file again, which must not run the command again."""
+    words = ["--listeners", "5", "--sessions", "1", "--seconds", "4", "--workers", "2"]
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "perreactor", "synthesize", "--out", tmp_path / "c"]
+        + words,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "c" / "synthetic.json").is_file()
