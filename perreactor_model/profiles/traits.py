@@ -38,14 +38,20 @@ _MOUTH = ("AU25", "AU26")
 _SMOOTH = 5
 """Frames (0.2 s) over which movements are smoothed before speed is taken."""
 
+_TREMBLING = 3
+"""Frames over which a head is smoothed before its nods are counted."""
+
+_NEXT_NOD = 20
+"""Frames (0.8 s): turns that follow each other more quickly are cycles of one nod."""
+
 
 def measure_traits(rows: np.ndarray, unknown: tuple[str, ...], head_known: bool) -> dict[str, Any]:
     """Traits of filled rows (N, 31): name -> number, and `units`: mean and spread of each unit.
 
     expressivity: standard deviation of the action units, averaged. valence: mean. smile_share:
     part of the time with AU12 at 0.3 or more. brow_activity, mouth_activity: change of the units of
-    brows or mouth, a second. head_speed: degrees a second, root mean square. nods_per_minute:
-    downward turns of the head by 2 degrees or more that come back within a second.
+    brows or mouth, a second. head_speed: degrees a second, root mean square. nods_per_minute: of
+    one or several quick downward turns of the head by 2 degrees or more, within 0.8 s each.
     """
     units = {
         name: {
@@ -90,16 +96,18 @@ def _speed(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.diff(_smoothed(values), axis=0) * FRAME_RATE)
 
 
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Means of (N, n) over `_SMOOTH` frames."""
-    ends = np.pad(values.astype(np.float64), ((_SMOOTH // 2, _SMOOTH // 2), (0, 0)), "edge")
-    return np.mean([ends[k : k + len(values)] for k in range(_SMOOTH)], axis=0)
+def _smoothed(values: np.ndarray, over: int = _SMOOTH) -> np.ndarray:
+    """Means of (N, n) over so many frames, an odd number."""
+    ends = np.pad(values.astype(np.float64), ((over // 2, over // 2), (0, 0)), "edge")
+    return np.mean([ends[k : k + len(values)] for k in range(over)], axis=0)
 
 
 def _nods(pitch: np.ndarray) -> int:
-    """Positive pitch nods down: peaks that stand out from what is around them within a second."""
+    """Positive pitch nods down: peaks that stand out from what is around them within half a second,
+    which a head that is slowly held otherwise does not; those of one nod counted once.
+    """
     from scipy.signal import find_peaks  # half a second to import
 
-    smooth = _smoothed(pitch[:, None])[:, 0]
-    peaks, _ = find_peaks(smooth, prominence=NOD, wlen=2 * FRAME_RATE + 1, distance=_SMOOTH)
-    return len(peaks)
+    smooth = _smoothed(pitch[:, None], _TREMBLING)[:, 0]
+    peaks, _ = find_peaks(smooth, prominence=NOD, wlen=FRAME_RATE)
+    return 0 if not len(peaks) else 1 + int((np.diff(peaks) > _NEXT_NOD).sum())

@@ -58,6 +58,13 @@ def test_nods_are_counted_and_turns_of_the_head_are_not_nods() -> None:
     assert traits(turned)["head_speed"] == pytest.approx(nodding["head_speed"])
 
 
+def test_a_nod_of_several_cycles_is_one_nod() -> None:
+    rows = at_rest()
+    nodding = np.sin(np.pi * 2.4 * SECONDS) ** 2 * (SECONDS % 5 < 1.25)
+    rows[:, 25] = np.radians(5) * nodding + np.radians(3) * np.sin(2 * np.pi * SECONDS / 15)
+    assert traits(rows)["nods_per_minute"] == pytest.approx(12, abs=1)
+
+
 def test_slow_bowing_is_posture_and_not_nodding() -> None:
     rows = at_rest()
     rows[:, 25] = np.radians(8) * np.sin(2 * np.pi * SECONDS / 15)
