@@ -48,7 +48,8 @@ def predict(
     """`samples` reactions to each of the pairs `rows` (by default all), generic or personal.
 
     Personal ones have the pattern of the listener's past: the newest `history_frames` of another
-    recording, never of one that fits the speaker; another `history_choice` is another recording.
+    recording, or of several where none is so long, never of one that fits the speaker; another
+    `history_choice` is another recording.
     offline: the whole clip, one latent a sample; stream: frame t from the frames up to t in the
     window, noise that varies slowly. The noise of a pair depends on the seed, its number and the
     sample. Raises PredictionError.
@@ -94,7 +95,10 @@ def pattern_of(
 def past_rows(
     split: PreparedSplit, pair: int, history_frames: int, view: str = "observed", choice: int = 0
 ) -> np.ndarray:
-    """The past (H, 31) that the listener of a pair is known by. Raises PredictionError."""
+    """The past (H, 31) that the listener of a pair is known by. Raises PredictionError.
+
+    The newest frames of one recording, or, where none is long enough, of several after each other.
+    """
     pasts = split.other_recordings(pair)
     if not len(pasts):
         who = split.identity_names[split.listener_identity[pair]]
@@ -102,12 +106,21 @@ def past_rows(
             f"the split '{split.name}' has no other recording of listener {who} to take a history "
             f"from for pair {pair}: personal reactions need two sessions of each listener"
         )
-    lengths = [split.frames(int(recording)) for recording in pasts]
-    long = [r for r, n in zip(pasts.tolist(), lengths, strict=True) if n >= history_frames]
     # Which one is drawn by the pair's number: not always the first session of everybody.
-    recording = long[(pair + choice) % len(long)] if long else int(pasts[int(np.argmax(lengths))])
-    frames = split.frames(recording)
-    return split.history_rows(recording, max(0, frames - history_frames), frames, view)
+    long = [r for r in pasts.tolist() if split.frames(r) >= history_frames]
+    if long:
+        chosen = [long[(pair + choice) % len(long)]]
+    else:
+        chosen = np.roll(pasts, -((pair + choice) % len(pasts))).tolist()
+    parts: list[np.ndarray] = []
+    wanted = history_frames
+    for recording in chosen:
+        frames = split.frames(recording)
+        parts.insert(0, split.history_rows(recording, max(0, frames - wanted), frames, view))
+        wanted -= len(parts[0])
+        if wanted == 0:
+            break
+    return np.concatenate(parts)
 
 
 def pattern_of_rows(generator: ReactionGenerator, rows: np.ndarray) -> Tensor:

@@ -14,7 +14,12 @@ from perreactor_model.evaluation.from_training import (
     mean_sequence_of_training,
     nearest_in_training,
 )
-from perreactor_model.evaluation.predicting import PredictionError, pattern_of, predict
+from perreactor_model.evaluation.predicting import (
+    PredictionError,
+    past_rows,
+    pattern_of,
+    predict,
+)
 from perreactor_model.evaluation.published import published_rows
 from perreactor_model.evaluation.scoring import score
 from perreactor_model.evaluation.text import main_table
@@ -109,6 +114,16 @@ def test_the_pattern_comes_from_a_past_that_is_not_to_be_met(
             met = int(split.pairs[pair, 1])
             rows = torch.from_numpy(split.history_rows(met, 100, 300))
             assert not torch.allclose(pattern, generator.pattern(rows), atol=1e-3)
+
+
+def test_a_past_longer_than_a_recording_comes_from_several(tiny_prepared: PreparedCorpus) -> None:
+    split = tiny_prepared.splits["test"]
+    for pair in range(len(split.pairs)):
+        others = [split.frames(int(r)) for r in split.other_recordings(pair)]
+        one, several = past_rows(split, pair, 300), past_rows(split, pair, 450)
+        assert len(others) > 1 and len(several) == 450
+        assert np.array_equal(several[-300:], one), "the newest comes last"
+        assert len(past_rows(split, pair, 100_000)) == sum(others), "all there is"
 
 
 def test_a_listener_without_another_session_is_named(
