@@ -16,7 +16,7 @@ PATTERN_INPUTS = {"attributes": ATTRIBUTE_COUNT, "attributes+head": ATTRIBUTE_CO
 AUDIO_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 SMALLEST_IMAGE = 32
 
-_LATER = ("pattern_statistics", "latent_skip")
+_LATER = ("pattern_statistics", "latent_skip", "pattern_gain")
 """Fields that format 1 of bundles began without; their default is False."""
 
 EMPTY_FRAME = -(2**40)
@@ -39,7 +39,8 @@ class ModelConfig:
     `facial_attributes`; `audio_rate` in Hz; `pattern_exponent` is K, so a history is split into
     2**K segments; `pattern_input` what a row of a history holds; `pattern_statistics` whether the
     pattern also reads level and paces of the whole history, `latent_skip` whether the latent also
-    goes straight to what the decoder's layers hand to its heads (neither is in the paper).
+    goes straight to what the decoder's layers hand to its heads, `pattern_gain` whether in PAG's
+    decoder it says how large that becomes (none of these is in the paper).
     """
 
     feature_size: int = 128
@@ -57,6 +58,7 @@ class ModelConfig:
     pattern_input: str = "attributes+head"
     pattern_statistics: bool = False
     latent_skip: bool = False
+    pattern_gain: bool = False
 
     def __post_init__(self) -> None:
         for name in (
@@ -79,7 +81,7 @@ class ModelConfig:
         _require_choice("decoder", self.decoder, DECODERS)
         _require_choice("visual_input", self.visual_input, VISUAL_INPUTS)
         _require_choice("pattern_input", self.pattern_input, tuple(PATTERN_INPUTS))
-        for name in ("pattern_statistics", "latent_skip"):
+        for name in _LATER:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be true or false, not {getattr(self, name)!r}")
         _require_integer("audio_rate", self.audio_rate, 1)

@@ -68,31 +68,35 @@ class ReactionHeads(nn.Module):
 
 
 class LatentSkip(nn.Module):
-    """The latent, added to what the layers made of it: what is meant for the whole of a reaction,
-    as a listener's pattern is, need not find its way through their norms. It begins as nothing.
+    """What is meant for the whole of a reaction, as a listener's pattern is, need not find its way
+    through the layers' norms: the latent is added to what they made (`carry`), and says how large
+    each part of that becomes (`gain`), for who somebody is shows in how much they move (E. Perez et
+    al.: "FiLM: Visual reasoning with a general conditioning layer", AAAI 2018). Both begin as
+    nothing; with neither it is as in the paper.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, carry: bool, gain: bool) -> None:
         super().__init__()
-        self.carry = nn.Linear(size, size, bias=False)
-        nn.init.zeros_(self.carry.weight)
+        self.carry = _nothing(size) if carry else None
+        self.gain = _nothing(size) if gain else None
 
     def forward(self, hidden: Tensor, latent: Tensor) -> Tensor:
         """Two of shape (..., d) -> (..., d)."""
-        return hidden + self.carry(latent)
+        if self.gain is not None:
+            hidden = hidden * (1 + self.gain(latent))
+        return hidden if self.carry is None else hidden + self.carry(latent)
 
 
-class NoSkip(nn.Module):
-    """As in the paper."""
+def _nothing(size: int) -> nn.Linear:
+    """A linear layer that gives 0 until it has learnt something else."""
+    layer = nn.Linear(size, size, bias=False)
+    nn.init.zeros_(layer.weight)
+    return layer
 
-    def forward(self, hidden: Tensor, latent: Tensor) -> Tensor:
-        """The first."""
-        return hidden
 
-
-def latent_skip(config: ModelConfig) -> LatentSkip | NoSkip:
+def latent_skip(config: ModelConfig) -> LatentSkip:
     """Of a decoder."""
-    return LatentSkip(config.feature_size) if config.latent_skip else NoSkip()
+    return LatentSkip(config.feature_size, config.latent_skip, config.pattern_gain)
 
 
 class AlignedLayer(nn.Module):

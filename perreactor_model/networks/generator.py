@@ -4,6 +4,7 @@ One set of modules serves training, offline generation and, exported, the stream
 leading clip dimensions, written `...`.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -38,13 +39,17 @@ class ReactionGenerator(nn.Module):
         self.frame_encoder = FrameEncoder(config)
         self.distribution = ReactionDistribution(config)
         self.pattern_encoder = PatternEncoder(config)
-        self.decoder_generic: Decoder = build_decoder(config)
+        self.decoder_generic: Decoder = build_decoder(replace(config, pattern_gain=False))
         self.decoder_personal: Decoder = build_decoder(config)
         self.personal_from_generic()
 
     def personal_from_generic(self) -> None:
-        """Start the decoder of PAG as a copy of GAG's, as the second stage of training does."""
-        self.decoder_personal.load_state_dict(self.decoder_generic.state_dict())
+        """Start the decoder of PAG as a copy of GAG's, as the second stage of training does.
+
+        What only PAG has stays as it is, which is nothing in new networks.
+        """
+        own = self.decoder_personal.state_dict()
+        self.decoder_personal.load_state_dict(own | self.decoder_generic.state_dict())
 
     def encode(
         self, visual: Tensor, audio: Tensor, face_present: Tensor, voice_present: Tensor

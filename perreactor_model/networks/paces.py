@@ -1,8 +1,9 @@
 """How a face moves, in a few numbers for each value: where it rests, and how much it moves at each
 pace. Trembling, nods, smiles and moods differ in little else than in how quickly they come and go.
 
-Movement is told twice, as root mean square and as mean size: few large nods and many small ones
-have the same of the one, and not of the other.
+Movement is told three times: as root mean square, as mean size, and as the share of the time in
+which it is seen. Few large nods and many small ones have the same of the first and not of the
+others, and how often somebody nods, however deep, is in the last.
 """
 
 import torch
@@ -12,13 +13,16 @@ PACES = (3, 9, 27)
 """Frames, 25 a second, over which is averaged: what the first loses is trembling, what the second
 loses are nods, what the third loses is most of a smile; the rest is slower."""
 
-PER_VALUE = 1 + 2 * (1 + len(PACES))
-"""Numbers that tell of each value: its level, and two of each pace."""
+PER_VALUE = 1 + 3 * (1 + len(PACES))
+"""Numbers that tell of each value: its level, and three of each pace."""
+
+VISIBLE = 0.1
+"""In spreads: a movement of this size counts half as seen, one of twice this size four fifths."""
 
 
 def paced(values: Tensor) -> Tensor:
-    """Of each channel of (..., T, C): level, then root mean square and mean size of what moves at
-    each pace, the quickest first: (..., PER_VALUE * C), in the units of `values`.
+    """Of each channel of (..., T, C), in spreads: level, then root mean square, mean size and share
+    of the time of what moves at each pace, the quickest first: (..., PER_VALUE * C).
 
     Not in the paper. Any length will do, from one frame on.
     """
@@ -44,4 +48,5 @@ def _averaged(values: Tensor, frames: int) -> Tensor:
 def _sizes(moves: Tensor) -> list[Tensor]:
     # The root of 0 has no slope; a thousandth is no movement.
     square = moves.square() + 1e-6
-    return [square.mean(dim=-2).sqrt(), square.sqrt().mean(dim=-2)]
+    seen = square / (square + VISIBLE**2)
+    return [square.mean(dim=-2).sqrt(), square.sqrt().mean(dim=-2), seen.mean(dim=-2)]

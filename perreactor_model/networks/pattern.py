@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from perreactor_model.networks.attention import FeedForward
 from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.paces import PER_VALUE, paced
+from perreactor_model.networks.scales import observed_scale
 
 CHANGE_GAIN = 5.0
 """The change from frame to frame is shown per 0.2 s, to weigh about as much as the state."""
@@ -47,10 +48,14 @@ class SharedCrossAttention(nn.Module):
 class PatternEncoder(nn.Module):
     """A listener's history to the listener's pattern."""
 
+    scale: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size = config.feature_size
         self.exponent = config.pattern_exponent
+        scale = observed_scale()[: config.pattern_channels]
+        self.register_buffer("scale", scale, persistent=False)
         self.embed = nn.Sequential(
             nn.Linear(2 * config.pattern_channels, 2 * size), nn.GELU(), nn.Linear(2 * size, size)
         )
@@ -75,7 +80,7 @@ class PatternEncoder(nn.Module):
         return summary
 
     def features(self, history: Tensor) -> Tensor:
-        """What the summary is a linear function of: (..., d), with statistics (..., d + 9C)."""
+        """What the summary is a linear function of: (..., d), with statistics d + PER_VALUE C."""
         segments = 2**self.exponent
         length = history.shape[-2] // segments
         history = history[..., history.shape[-2] - segments * length :, :]
@@ -87,7 +92,9 @@ class PatternEncoder(nn.Module):
             half = 2**level
             x = self.meet(x[..., :half, :, :], x[..., half:, :, :])
         met: Tensor = self.summarise[:2](x.squeeze(-3).mean(dim=-2))
-        return torch.cat([met, paced(history)], dim=-1) if self.statistics else met
+        if not self.statistics:
+            return met
+        return torch.cat([met, paced(history / self.scale)], dim=-1)
 
     @torch.no_grad()
     def tell_apart(self, histories: Tensor, people: Tensor) -> None:

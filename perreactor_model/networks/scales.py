@@ -23,3 +23,9 @@ def face_scale() -> Tensor:
     coefficients[ROTATION_SLICE] = 0.15
     coefficients[TRANSLATION_SLICE] = 0.2
     return scale
+
+
+def observed_scale() -> Tensor:
+    """Spread of what a face analyzer sees in a frame: 25 attributes and the head's pose, (31,)."""
+    scale = face_scale()
+    return torch.cat([scale[:ATTRIBUTE_COUNT], scale[ATTRIBUTE_COUNT + ROTATION_SLICE.start :]])

@@ -29,9 +29,11 @@ from perreactor_model.training.overrides import from_dict
 from perreactor_model.whole_files import replacing
 
 LAST, BEST = "last.ckpt", "best.ckpt"
-TRAINING_FORMAT = 2
+TRAINING_FORMAT = 3
 
-PERSONAL_FIELDS = frozenset({"beta", "pattern_exponent", "pattern_input", "pattern_statistics"})
+PERSONAL_FIELDS = frozenset(
+    {"beta", "pattern_exponent", "pattern_input", "pattern_statistics", "pattern_gain"}
+)
 """Of a model, what is learnt or used in stage 2 only and may differ from the GAG's."""
 
 

@@ -26,13 +26,14 @@ from perreactor_model.training.discriminator_options import DiscriminatorOptions
 from perreactor_model.training.instance_noise import noisy
 from perreactor_model.training.loss_options import LossOptions
 from perreactor_model.training.regularisers import (
+    Manners,
     affect,
     coverage,
     diversity,
     energy,
     manner,
     manner_of_past,
-    manner_spread,
+    meet_manners,
     nearest,
     smoothness,
 )
@@ -48,6 +49,7 @@ class Judges(nn.Module):
 
     scale: Tensor
     manner_spread: Tensor
+    manner_weight: Tensor
 
     def __init__(
         self,
@@ -59,8 +61,9 @@ class Judges(nn.Module):
         super().__init__()
         self.losses, self.options = losses, options
         self.register_buffer("scale", face_scale(), persistent=False)
-        # How people differ; 1 until somebody has measured it (`meet`). Kept with the weights.
-        self.register_buffer("manner_spread", torch.ones(PER_VALUE * SPEAKER_VECTOR_COUNT))
+        # How people move; 1 until somebody has measured it (`meet`). Kept with the weights.
+        for name in ("manner_spread", "manner_weight"):
+            self.register_buffer(name, torch.ones(PER_VALUE * SPEAKER_VECTOR_COUNT))
         self.realism = RealismDiscriminator(options.size) if losses.judged_for_realism else None
         self.appropriateness = (
             AppropriatenessDiscriminator(
@@ -70,12 +73,14 @@ class Judges(nn.Module):
             else None
         )
 
-    def meet(self, pasts: Tensor, frames: int) -> None:
-        """Measure how the manners of people differ, from what many truly did: (n, H, 83).
+    def meet(self, pasts: Tensor, people: Tensor, frames: int) -> None:
+        """Measure how people move, from what many truly did: (n, H, 83) of `people` (n,).
 
         `frames`: length of a clip of training.
         """
-        self.manner_spread.copy_(manner_spread(pasts, frames, self.scale))
+        known = meet_manners(pasts, people, frames, self.scale)
+        self.manner_spread.copy_(known.spread)
+        self.manner_weight.copy_(known.weight)
 
     def speaker_view(self, batch: Batch, token: Tensor) -> Tensor:
         """What D_A sees of the speaker, (B, T, S): never with a gradient."""
@@ -177,7 +182,9 @@ class Judges(nn.Module):
             unlike = (
                 manner(fake, batch.appropriate, batch.appropriate_weight, self.scale)
                 if batch.past is None
-                else manner_of_past(fake, batch.past, self.scale, self.manner_spread)
+                else manner_of_past(
+                    fake, batch.past, self.scale, Manners(self.manner_spread, self.manner_weight)
+                )
             )
             terms["manner"] = options.manner * unlike
         return terms

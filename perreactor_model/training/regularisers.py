@@ -6,11 +6,22 @@ Each function gives a number: the mean over clips.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from perreactor_model.contract import AFFECT_SLICE
-from perreactor_model.networks.paces import paced
+from perreactor_model.contract import (
+    ACTION_UNIT_SLICE,
+    AFFECT_SLICE,
+    ATTRIBUTE_COUNT,
+    EXPRESSION_SLICE,
+    FACE_EXPRESSION_SLICE,
+    ROTATION_SLICE,
+    SPEAKER_VECTOR_COUNT,
+    TRANSLATION_SLICE,
+)
+from perreactor_model.networks.paces import PER_VALUE, paced
 from perreactor_model.training.adversarial import clip_mean
 
 SPEED_FRAMES = 5.0
@@ -18,6 +29,17 @@ SPEED_FRAMES = 5.0
 
 LEAST_SPREAD = 0.02
 """In spreads: half a hundredth of an action unit."""
+
+_PARTS = (
+    ACTION_UNIT_SLICE,
+    AFFECT_SLICE,
+    EXPRESSION_SLICE,
+    *(
+        slice(ATTRIBUTE_COUNT + part.start, ATTRIBUTE_COUNT + part.stop)
+        for part in (FACE_EXPRESSION_SLICE, ROTATION_SLICE, TRANSLATION_SLICE)
+    ),
+)
+"""What a face consists of, as places in its 83 values."""
 
 PIECES = (8, 32, 128)
 """Frames that are compared together: a nod, a smile, a mood."""
@@ -116,29 +138,70 @@ def manner(reaction: Tensor, real: Tensor, weight: Tensor, scale: Tensor) -> Ten
     return nearest(_described(reaction / scale), _described(real / scale), weight, one)
 
 
-def manner_of_past(reaction: Tensor, past: Tensor, scale: Tensor, spread: Tensor) -> Tensor:
+class Manners(NamedTuple):
+    """What is known of how people move, all (PER_VALUE 83,), in the order of `paced`.
+
+    spread: standard deviation over people and days, at least `LEAST_SPREAD`: nobody sees finer
+    differences. weight: how much each number counts, 1 on average.
+    """
+
+    spread: Tensor
+    weight: Tensor
+
+
+def manner_of_past(reaction: Tensor, past: Tensor, scale: Tensor, known: Manners) -> Tensor:
     """As `manner`, but of the listener's `past` (B, H, 83), from which the pattern is: how all M
     reactions together differ from the mean over its pieces of a reaction's length, measured by how
-    people differ (`spread`, see `manner_spread`): 1 for somebody else's manner.
+    people differ (`known`, see `meet_manners`): 1 for somebody else's manner.
 
     What the pattern tells is in it and nothing else, so there is nothing to guess.
     """
     told = _of_past(past / scale, reaction.shape[-2])
     made = paced(reaction / scale).mean(dim=1)
-    return clip_mean(((made - told) / spread) ** 2)
+    return clip_mean(((made - told) / known.spread) ** 2 * known.weight)
 
 
-def manner_spread(pasts: Tensor, frames: int, scale: Tensor) -> Tensor:
-    """Standard deviation of level and paces over `pasts` (n, H, 83) of many people, (747,).
+def meet_manners(pasts: Tensor, people: Tensor, frames: int, scale: Tensor) -> Manners:
+    """Measure how people move, from pasts (n, H, 83) of the listeners `people` (n,).
 
-    At least `LEAST_SPREAD`: nobody sees finer differences.
+    A number counts by the share of it that is the person's and not the day's (the intraclass
+    correlation of one past: P. E. Shrout, J. L. Fleiss: "Intraclass correlations", Psychological
+    Bulletin 86(2), 1979, form 1,1): where somebody's head happened to be turned to tells nothing of
+    them. Action units, affect, expressions, and the shape, turn and place of the head count alike,
+    however many values each has: three angles hold all nods.
     """
     told = torch.cat([_of_past(part / scale, frames) for part in pasts.split(64)])
-    return told.std(dim=0).clamp(min=LEAST_SPREAD)
+    share = torch.empty(SPEAKER_VECTOR_COUNT)
+    for part in _PARTS:
+        share[part] = 1.0 / (part.stop - part.start)
+    weight = share.repeat(PER_VALUE) * _intraclass(told, people)
+    if not weight.any():  # one past of each: nobody can tell
+        weight = share.repeat(PER_VALUE)
+    return Manners(told.std(dim=0).clamp(min=LEAST_SPREAD), weight / weight.mean())
+
+
+def _intraclass(told: Tensor, people: Tensor) -> Tensor:
+    """Share of the variance of each column of (n, D) that is between `people` (n,): 0 to 1, (D,).
+
+    0 where nobody has two rows, or nothing varies.
+    """
+    names, who, count = people.unique(return_inverse=True, return_counts=True)
+    groups, rows = len(names), len(told)
+    if groups < 2 or rows == groups:
+        return told.new_zeros(told.shape[1])
+    values = told.double()
+    means = torch.zeros(groups, values.shape[1], dtype=values.dtype).index_add_(0, who, values)
+    means = means / count[:, None]
+    between = (count[:, None] * (means - values.mean(dim=0)) ** 2).sum(dim=0) / (groups - 1)
+    within = ((values - means[who]) ** 2).sum(dim=0) / (rows - groups)
+    usual = (rows - float((count**2).sum()) / rows) / (groups - 1)
+    spread = between + (usual - 1) * within
+    shared = torch.where(spread > 1e-12, (between - within) / spread.clamp(min=1e-12), 0.0)
+    return shared.clamp(0.0, 1.0).to(told.dtype)
 
 
 def _of_past(past: Tensor, frames: int) -> Tensor:
-    """Mean over pieces of `frames`, or the whole where it is shorter: (B, 9C)."""
+    """Mean over pieces of `frames`, or the whole where it is shorter: (B, PER_VALUE C)."""
     length = min(frames, past.shape[-2])
     pieces = past[:, past.shape[-2] % length :].unflatten(1, (-1, length))
     return paced(pieces).mean(dim=1)

@@ -69,7 +69,7 @@ def build_stage(
     stage = PersonalStage(generator, options.loss, options.discriminator, options.negatives)
     if listeners is not None:
         generator.pattern_encoder.tell_apart(listeners.histories, listeners.people)
-        stage.judges.meet(listeners.pasts, options.data.clip_frames)
+        stage.judges.meet(listeners.pasts, listeners.people, options.data.clip_frames)
     known = stage.judges.realism
     # The paper takes D_R over from stage 1; one of another size begins anew.
     if known is not None and _fits(known.state_dict(), realism):

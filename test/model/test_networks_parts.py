@@ -20,6 +20,7 @@ from perreactor_model.networks.config import ModelConfig
 from perreactor_model.networks.encoders import FrameEncoder
 from perreactor_model.networks.generator import ReactionGenerator
 from perreactor_model.networks.paces import PER_VALUE, paced
+from perreactor_model.networks.scales import observed_scale
 
 IMAGE = ModelConfig(
     feature_size=32, feed_forward=32, window=8, visual_channels=16, image_size=64, beta=0.5
@@ -155,10 +156,14 @@ def test_statistics_tell_a_pattern_how_far_a_face_moves() -> None:
     history = people(1, config.pattern_channels)[0]
     told = encoder.features(history)[config.feature_size :].unflatten(0, (PER_VALUE, -1))
     rest = history.mean(dim=0)
-    torch.testing.assert_close(told[0], rest)
+    torch.testing.assert_close(told[0], rest / observed_scale())
     livelier = encoder.features(rest + 2 * (history - rest))[config.feature_size :]
-    twice = livelier.unflatten(0, (PER_VALUE, -1))[1:]
-    torch.testing.assert_close(twice, 2 * told[1:], atol=1e-3, rtol=0)
+    moves, seen = told[1:].unflatten(0, (-1, 3)).split([2, 1], dim=1)
+    twice, oftener = (
+        livelier.unflatten(0, (PER_VALUE, -1))[1:].unflatten(0, (-1, 3)).split([2, 1], 1)
+    )
+    torch.testing.assert_close(twice, 2 * moves, atol=5e-3, rtol=0)
+    assert (oftener > seen).all() and oftener.max() < 1.0
 
 
 def waves(seconds: float) -> torch.Tensor:
@@ -170,7 +175,7 @@ def waves(seconds: float) -> torch.Tensor:
 def test_each_pace_has_a_number_of_its_own(seconds: float, pace: int) -> None:
     level, *told = paced(0.3 + waves(seconds)).tolist()
     assert abs(level - 0.3) < 0.02
-    root, size = told[::2], told[1::2]
+    root, size = told[::3], told[1::3]
     assert root.index(max(root)) == size.index(max(size)) == pace, "trembling, nod, smile, mood"
     assert max(root) > 0.5, "the most of its spread, the root of a half"
 
@@ -178,9 +183,10 @@ def test_each_pace_has_a_number_of_its_own(seconds: float, pace: int) -> None:
 def test_few_large_nods_are_not_many_small_ones() -> None:
     once, often = torch.zeros(500, 1), 0.5 * waves(0.4)[:500]
     once[100:225] = waves(0.4)[:125]
-    pace = slice(3, 5)
-    (one, size), (root, mean) = paced(once)[pace], paced(often)[pace]
+    pace = slice(4, 7)
+    (one, size, seldom), (root, mean, always) = paced(once)[pace], paced(often)[pace]
     assert one == pytest.approx(float(root), rel=0.1) and size < 0.6 * mean
+    assert seldom < 0.35 * always, "a quarter of the time"
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 30])
@@ -227,6 +233,28 @@ def test_a_channel_that_never_moves_tells_nobody_apart() -> None:
     met[..., 0] = 0.5
     generator.pattern_encoder.tell_apart(met, torch.arange(8))
     assert generator.pattern(met).isfinite().all()
+
+
+@pytest.mark.parametrize("decoder", ["aligned", "paper"])
+def test_a_pattern_may_say_how_large_movements_become(decoder: str) -> None:
+    config = replace(ATTRIBUTES, decoder=decoder, latent_skip=True, pattern_gain=True)
+    generator = networks(config)
+    assert not any("gain" in name for name in generator.decoder_generic.state_dict())
+    token, latent = torch.randn(30, 32), torch.randn(1, 1, 32).expand(1, 30, 32)
+
+    def hidden_moves() -> torch.Tensor:
+        return generator.decode(latent, token, personal=True).coefficients.std(dim=-2)
+
+    before = hidden_moves()
+    generic = generator.decode(latent, token).coefficients.std(dim=-2)
+    torch.testing.assert_close(before, generic, msg="PAG begins as GAG")
+    gain = generator.decoder_personal.latent_skip.gain
+    assert isinstance(gain, torch.nn.Linear)
+    # One latent says: three times of all that the layers made.
+    gain.weight.copy_((2.0 * latent[0, 0] / latent[0, 0].square().sum()).expand(32, 32))
+    torch.testing.assert_close(hidden_moves(), 3.0 * before, atol=1e-5, rtol=1e-3)
+    generator.personal_from_generic()
+    assert gain.weight.any(), "what only PAG has stays"
 
 
 @pytest.mark.parametrize("decoder", ["aligned", "paper"])
